@@ -1,0 +1,132 @@
+"""Minimal conflicts and minimal corrections of a Partition, all of them, from one pass over the offering space.
+
+Each offering breaks some set of constraints. The smallest of these sets are the minimal corrections (relax these and that
+offering is open); the minimal sets that hit every one of them are the minimal conflicts (hold these and nothing is open).
+The literature calls them MCS and MUS; that the one are the minimal hitting sets of the other is Reiter's duality (1987).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final
+
+from bot.diagnosis.constraints import Partition
+from bot.diagnosis.space import Rows
+from bot.model.diagnosis import Constraint
+
+# More alternatives than a person reads or a remedy needs; a cut is reported (`Solved.complete`), never silent.
+MOST_CORRECTIONS: Final = 512
+MOST_CONFLICTS: Final = 256
+
+Set = int
+"""A set of constraints: bit i is `Solved.constraints[i]`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """Constraints to relax, no fewer, and the offerings that relaxing them opens."""
+
+    constraints: frozenset[Constraint]
+    rows: Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """Everything that is minimal about one Partition. Neither list is ordered by use; that is for causes and remedies."""
+
+    partition: Partition
+    conflicts: tuple[frozenset[Constraint], ...]
+    corrections: tuple[Correction, ...]
+    complete: bool = True
+
+
+def solve(partition: Partition) -> Solved:
+    """All minimal conflicts and corrections; no conflict at all where the pod would get a node from this NodePool."""
+    order = list(dict.fromkeys([f.constraint for f in partition.filters] + _named(partition)))
+    number = {constraint: i for i, constraint in enumerate(order)}
+    by_broken = broken_sets(partition.universe, [(number[f.constraint], f.rows) for f in partition.filters])
+    rows_smallest = minimal(by_broken)
+    chosen = (minimal(sum(1 << number[c] for c in broken) for broken in choice) for choice in partition.choices)
+    components = [rows_smallest, *chosen]
+    conflicts = minimal(hit for component in components for hit in hitting_sets(component))
+    corrections, whole = _joined(components)
+    named = {s: frozenset(order[i] for i in range(len(order)) if s >> i & 1) for s in {*conflicts, *corrections}}
+    opened = {s: _rows_of(s, by_broken) for s in corrections}
+    return Solved(
+        partition=partition,
+        conflicts=tuple(named[s] for s in sorted(conflicts, key=_size)),
+        corrections=tuple(Correction(constraints=named[s], rows=opened[s]) for s in sorted(corrections, key=_size)),
+        complete=whole and len(conflicts) < MOST_CONFLICTS,
+    )
+
+
+def _named(partition: Partition) -> list[Constraint]:
+    return [c for choice in partition.choices for broken in choice for c in sorted(broken, key=lambda c: c.id)]
+
+
+def _size(chosen: Set) -> tuple[int, int]:
+    return chosen.bit_count(), chosen
+
+
+def _rows_of(relaxed: Set, by_broken: Mapping[Set, Rows]) -> Rows:
+    rows = 0
+    for broken, of_broken in by_broken.items():
+        if broken & ~relaxed == 0:
+            rows |= of_broken
+    return rows
+
+
+def broken_sets(universe: Rows, filters: Sequence[tuple[int, Rows]]) -> dict[Set, Rows]:
+    """Groups the offerings by the set of filters that they break. Every offering is in exactly one group."""
+    groups: dict[Set, Rows] = {0: universe} if universe else {}
+    for number, passing in filters:
+        split: dict[Set, Rows] = {}
+        for broken, rows in groups.items():
+            kept = rows & passing
+            if kept:
+                split[broken] = split.get(broken, 0) | kept
+            if kept != rows:
+                worse = broken | 1 << number
+                split[worse] = split.get(worse, 0) | rows ^ kept
+        groups = split
+    return groups
+
+
+def minimal(sets: Iterable[Set]) -> tuple[Set, ...]:
+    """Those sets that contain no other of them."""
+    kept: list[Set] = []
+    for candidate in sorted(set(sets), key=_size):
+        if not any(smaller & ~candidate == 0 for smaller in kept):
+            kept.append(candidate)
+    return tuple(kept)
+
+
+def hitting_sets(sets: Collection[Set]) -> tuple[Set, ...]:
+    """The minimal sets that share something with every one of `sets` (Berge's way, one set after the other).
+
+    With no sets at all there is nothing that could be kept: the empty set hits everything, which is no conflict of
+    constraints but an empty space; so the result is ().
+    """
+    if not sets or 0 in sets:
+        return ()
+    found: tuple[Set, ...] = (0,)
+    for one in sets:
+        grown: list[Set] = []
+        for partial in found:
+            if partial & one:
+                grown.append(partial)
+            else:
+                grown.extend(partial | 1 << i for i in range(one.bit_length()) if one >> i & 1)
+        found = minimal(grown)[:MOST_CONFLICTS]
+    return found
+
+
+def _joined(components: Sequence[Sequence[Set]]) -> tuple[tuple[Set, ...], bool]:
+    """One correction from every component together; the smallest first, cut at MOST_CORRECTIONS."""
+    joined: tuple[Set, ...] = (0,)
+    whole = True
+    for component in components:
+        combined = minimal(a | b for a, b in product(joined, component))
+        whole = whole and len(combined) <= MOST_CORRECTIONS
+        joined = combined[:MOST_CORRECTIONS]
+    return joined, whole

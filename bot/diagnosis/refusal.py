@@ -1,0 +1,245 @@
+"""Why every NodePool refuses a pod: causes and remedies over all NodePools, the intended one first.
+
+Finding (conflicts), naming (causes), mending (remedies) are rooms of their own; here they are put together and ordered.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bot.diagnosis import conflicts
+from bot.diagnosis.causes import cause_of
+from bot.diagnosis.conflicts import Solved
+from bot.diagnosis.constraints import Partition, partition
+from bot.diagnosis.pods import Variant, first_variant, untolerated
+from bot.diagnosis.remedies import rank, remedies
+from bot.diagnosis.scheduling import Attempt, Decision, Round
+from bot.diagnosis.space import bits
+from bot.diagnosis.templates import Template, by_weight, min_values_unmet, template
+from bot.karpenter import Clause, Finding, Refusal, format_refusal
+from bot.model.diagnosis import Cause, Constraint, Editor, Fact, Kind, PoolVerdict, Remedy
+from bot.model.karpenter import NodePool
+from bot.model.labels import NODEPOOL, WELL_KNOWN
+from bot.model.objects import ref_of
+from bot.model.world import Refused
+
+MOST_CAUSES: Final = 12
+MOST_REMEDIES: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Causes, remedies and one verdict a NodePool, each list in the order in which it should be told."""
+
+    causes: tuple[Cause, ...]
+    remedies: tuple[Remedy, ...]
+    nodepools: tuple[PoolVerdict, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pool:
+    """One NodePool's whole case: its partitions solved, Karpenter's own finding, how near it is to the pod."""
+
+    template: Template
+    solved: tuple[Solved, ...]
+    attempt: Attempt | None
+    nearness: tuple[float, ...]
+
+
+def explain(this: Round, decision: Decision, refused: Sequence[Refused]) -> Explanation:
+    """Every NodePool's conflicts and corrections, merged and ordered: the NodePool that the pod is meant for first."""
+    pools = [
+        _case(this, pool, decision, refused)
+        for pool in by_weight(this.world.node_pools)
+        if pool.metadata.name in this.world.catalogues
+    ]
+    pools.sort(key=lambda p: p.nearness, reverse=True)
+    causes: dict[str, Cause] = {}
+    verdicts: list[PoolVerdict] = []
+    for position, pool in enumerate(pools):
+        own = _causes(this, pool, refused)
+        for cause in own:
+            key = _key(cause)
+            known = causes.get(key)
+            if known is None:
+                causes[key] = cause
+            else:
+                named = tuple(dict.fromkeys((*known.nodepools, *cause.nodepools)))
+                causes[key] = replace(known, nodepools=named, facts={**known.facts, "nodepools": named})
+        verdicts.append(_verdict(this, pool, own, intended=position == 0))
+    offered = _remedies(this, pools)
+    order = {name: i for i, name in enumerate(p.name for p in verdicts)}
+    told = sorted(causes.values(), key=lambda c: (min(order[n] for n in c.nodepools), _weight(c)))
+    return Explanation(causes=tuple(told[:MOST_CAUSES]), remedies=offered, nodepools=tuple(verdicts))
+
+
+def _key(cause: Cause) -> str:
+    return cause.id + "|" + "|".join(sorted(c.id for c in cause.constraints))
+
+
+def _weight(cause: Cause) -> tuple[int, int, str]:
+    """Small conflicts first; between equals, those about the pod's own fields before what the NodePool or EC2 adds."""
+    fixed = sum(c.editor in (Editor.NOBODY, Editor.AWS) for c in cause.constraints)
+    return len(cause.constraints), fixed, _key(cause)
+
+
+def _case(this: Round, pool: NodePool, decision: Decision, refused: Sequence[Refused]) -> _Pool:
+    built = next((t for t in this.templates if t.pool is pool), None) or template(this.world, pool, refused)
+    solved = tuple(
+        conflicts.solve(partition(this, built, variant, this.topology.groups(variant)))
+        for variant in _or_terms(this, decision)
+    )
+    attempt = next((a for a in decision.refusals if a.template.pool is pool), None)
+    return _Pool(template=built, solved=solved, attempt=attempt, nearness=_nearness(this, built, solved))
+
+
+def _or_terms(this: Round, decision: Decision) -> list[Variant]:
+    """The pod without preferences, once for each required term, the last (the one Karpenter reports) first."""
+    base = first_variant(this.pod, respect_preferences=False)
+    tolerations = decision.variant.tolerations if decision.variant else base.tolerations
+    base = replace(base, tolerations=tolerations)
+    if len(base.terms) <= 1:
+        return [base]
+    return [replace(base, terms=(term,)) for term in reversed(base.terms)]
+
+
+def _nearness(this: Round, built: Template, solved: Sequence[Solved]) -> tuple[float, ...]:
+    """How much a NodePool looks like the one that is meant: named or matched by the pod, then nearest to launching."""
+    asks = [a.requirement for a in first_variant(this.pod, respect_preferences=False).asks]
+    matched = sum(
+        1.0
+        for r in asks
+        if r.key not in WELL_KNOWN and r.key in built.requirements and built.requirements[r.key].intersects(r)
+    )
+    named = sum(3.0 for r in asks if r.key == NODEPOOL and built.name in r)
+    taints = built.pool.spec.template.spec.taints
+    tolerated = 0.5 * (len(taints) - len(untolerated(this.pod.spec.tolerations, taints)))
+    least = min((len(c.constraints) for s in solved for c in s.corrections), default=99)
+    editable = min((_effort(c.constraints) for s in solved for c in s.corrections), default=999)
+    return named + matched + tolerated - least, -editable, float(built.pool.spec.weight)
+
+
+def _effort(constraints: Iterable[Constraint]) -> float:
+    cost = {Editor.POD_OWNER: 1.0, Editor.NODEPOOL_OWNER: 2.0, Editor.AWS: 4.0, Editor.NOBODY: 3.0}
+    return sum(cost[c.editor] for c in constraints)
+
+
+def _causes(this: Round, pool: _Pool, refused: Sequence[Refused]) -> list[Cause]:
+    found = [cause_of(conflict, solved, this.world, refused) for solved in pool.solved for conflict in solved.conflicts]
+    if not found:
+        unmet = _min_values_cause(this, pool)
+        found = [unmet] if unmet else []
+    if not found and pool.attempt is not None:
+        message = message_of(pool.attempt.findings, this.version)
+        facts: dict[str, Fact] = {"message": message, "nodepools": (pool.template.name,)}
+        found = [Cause(id="unexplained", constraints=(), facts=facts, nodepools=(pool.template.name,))]
+    found.sort(key=_weight)
+    return found
+
+
+def _min_values_cause(this: Round, pool: _Pool) -> Cause | None:
+    """minValues is a rule about the set of types that is left, not about any one offering."""
+    built = pool.template
+    requirements = built.requirements & first_variant(this.pod, respect_preferences=False).requirements
+    types = built.space.types_of_rows(pool.solved[0].partition.passing()) if pool.solved else 0
+    unmet = min_values_unmet(requirements, built.space, types)
+    for key, have in sorted(unmet.items()):
+        constraint = min_values_constraint(built, key)
+        facts: dict[str, Fact] = {
+            "nodepool": built.name,
+            "key": key,
+            "needed": requirements[key].min_values or 0,
+            "have": have,
+        }
+        evidence = (
+            f"{constraint.object} {constraint.field}: minValues {facts['needed']}",
+            f"values left of {key}: {have}",
+        )
+        return Cause(
+            id="min-values-unmet",
+            constraints=(constraint,),
+            facts={**facts, "nodepools": (built.name,)},
+            evidence=evidence,
+            nodepools=(built.name,),
+        )
+    return None
+
+
+def min_values_constraint(built: Template, key: str) -> Constraint:
+    """The NodePool's minValues on one key, as a constraint."""
+    requirements = built.pool.spec.template.spec.requirements
+    index = next((i for i, r in enumerate(requirements) if r.key == key and r.min_values is not None), 0)
+    return Constraint(
+        id=f"nodepool/{built.name}/minValues/{key}",
+        kind=Kind.POOL_MIN_VALUES,
+        object=ref_of(built.pool),
+        field=f"spec.template.spec.requirements[{index}].minValues",
+        value=str(requirements[index].min_values if requirements else ""),
+        editor=Editor.NODEPOOL_OWNER,
+        subject=key,
+        nodepool=built.name,
+    )
+
+
+def _remedies(this: Round, pools: Sequence[_Pool]) -> tuple[Remedy, ...]:
+    """The best remedies, those for the intended NodePool before others; the same edits are offered once."""
+    found: dict[tuple[object, ...], tuple[tuple[float, ...], Remedy]] = {}
+    for position, pool in enumerate(pools):
+        for solved in pool.solved:
+            for remedy in remedies(solved, this.world.ec2):
+                score, *rest = rank(remedy)
+                edits = tuple((e.field, e.subject, str(e.object), repr(e.new)) for e in remedy.edits)
+                ranked = ((score + 300 * min(position, 1), float(position), *rest), remedy)
+                if edits not in found or ranked[0] < found[edits][0]:
+                    found[edits] = ranked
+    ordered = sorted(found.values(), key=lambda one: one[0])
+    return tuple(remedy for _, remedy in ordered[:MOST_REMEDIES])
+
+
+def _verdict(this: Round, pool: _Pool, causes: Sequence[Cause], *, intended: bool) -> PoolVerdict:
+    left = pool.solved[0].partition.passing().bit_count() if pool.solved and not pool.solved[0].conflicts else 0
+    findings = pool.attempt.findings if pool.attempt else ()
+    return PoolVerdict(
+        name=pool.template.name,
+        blocked_by=tuple(dict.fromkeys(c.id for c in causes)),
+        karpenter_message=message_of(findings, this.version),
+        offerings=left,
+        intended=intended,
+        funnel=_funnel(pool.solved[0].partition) if pool.solved else (),
+    )
+
+
+def _funnel(whole: Partition) -> tuple[tuple[str, int], ...]:
+    """How many offerings are left after each condition, in the order NodePool, pod, EC2 (a picture of the answer)."""
+    rows = whole.universe
+    steps = [("", rows.bit_count())]
+    order = {
+        Kind.POOL_REQUIREMENT: 0,
+        Kind.POOL_LABEL: 0,
+        Kind.NODE_SELECTOR: 1,
+        Kind.NODE_AFFINITY: 1,
+        Kind.RESOURCE: 2,
+    }
+    for one in sorted(whole.filters, key=lambda f: order.get(f.constraint.kind, 3)):
+        narrowed = rows & one.rows
+        if narrowed != rows:
+            steps.append((one.constraint.id, narrowed.bit_count()))
+        rows = narrowed
+    return tuple(steps)
+
+
+def message_of(findings: Sequence[Finding], version: tuple[int, ...]) -> str:
+    """The text that Karpenter of that version logs for one NodePool's findings."""
+    return format_refusal(Refusal(clauses=(Clause(findings=tuple(findings)),)), version) if findings else ""
+
+
+def offerings_left(attempt: Attempt) -> int:
+    """How many offerings a launching NodePool could use."""
+    space = attempt.template.space
+    slots = space.slots_meeting(attempt.requirements)
+    return sum((space.available[s] & attempt.types).bit_count() for s in slots)
+
+
+def types_left(attempt: Attempt) -> tuple[str, ...]:
+    """The names of the instance types of a launching NodePool, sorted."""
+    return tuple(sorted(attempt.template.space.types[i].name for i in bits(attempt.types)))

@@ -1,0 +1,286 @@
+"""The offering space: instance types × slots (zone × capacity type × reservation), each set of them one integer.
+
+Bit `slot * len(types) + type` stands for one offering. A set of types is an integer too, and spreads over all slots by
+one multiplication; so every filter, verdict and what-if is a few ANDs, however many offerings a region has.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+from bot.diagnosis.requirements import Requirement, Requirements
+from bot.model.quantities import Quantity, Resources
+from bot.model.world import Catalogue, InstanceType, Offering, Refused, Unavailable
+
+Types = int
+"""A set of instance types: bit i is `Space.types[i]`."""
+Rows = int
+"""A set of offerings: bit s*n+i is type i in slot s."""
+
+
+def bits(mask: int) -> Iterator[int]:
+    """The positions of the set bits, ascending."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One way to buy: the labels an offering decides. `requirements` are those labels as Karpenter compares them."""
+
+    zone: str
+    capacity_type: str
+    reservation_id: str
+    requirements: Requirements
+
+
+class Axis:
+    """One label over all types: which types have which value, which say DoesNotExist, which do not define it."""
+
+    def __init__(self, types: Sequence[InstanceType], key: str) -> None:
+        self.having: dict[str, Types] = {}
+        self.absent: Types = 0
+        self.undefined: Types = 0
+        self.several: bool = False
+        for i, instance_type in enumerate(types):
+            values = instance_type.labels.get(key)
+            if values is None:
+                self.undefined |= 1 << i
+            elif not values:
+                self.absent |= 1 << i
+            else:
+                self.several |= len(values) > 1
+                for value in values:
+                    self.having[value] = self.having.get(value, 0) | 1 << i
+
+    def meeting(self, requirement: Requirement) -> Types:
+        """The types on which Karpenter finds no conflict with the requirement."""
+        met = self.undefined | (self.absent if requirement.operator in ("NotIn", "DoesNotExist") else 0)
+        if requirement.complement:
+            for value, types in self.having.items():
+                if value in requirement:
+                    met |= types
+        else:
+            for value in requirement.values:
+                met |= self.having.get(value, 0)
+        return met
+
+
+class Ladder:
+    """Allocatable of one resource over all types, sorted, so that "at least this much" is one look-up."""
+
+    def __init__(self, types: Sequence[InstanceType], resource: str) -> None:
+        amounts = sorted(
+            ((t.allocatable[resource].nano, i) for i, t in enumerate(types) if resource in t.allocatable), reverse=True
+        )
+        self._steps: list[int] = []
+        self._at_least: list[Types] = []
+        reached = 0
+        for nano, i in amounts:
+            reached |= 1 << i
+            if self._steps and self._steps[-1] == -nano:
+                self._at_least[-1] = reached
+            else:
+                self._steps.append(-nano)
+                self._at_least.append(reached)
+
+    def at_least(self, nano: int) -> Types:
+        """The types with that much or more (those without the resource have none of it)."""
+        found = bisect_left(self._steps, -nano + 1)
+        return self._at_least[found - 1] if found else 0
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """An indexed Catalogue. `offered[s]`: the types that have an offering in slot s; `available[s]`: launchable ones.
+
+    `full[s]` are the types whose capacity reservation in that slot has no room (of no meaning in other slots).
+    """
+
+    types: tuple[InstanceType, ...]
+    slots: tuple[Slot, ...]
+    offered: tuple[Types, ...]
+    available: tuple[Types, ...]
+    full: tuple[Types, ...]
+    reasons: Mapping[Unavailable, Rows]
+    _offerings: tuple[Mapping[int, Offering], ...]
+    _axes: dict[str, Axis]
+    _ladders: dict[str, Ladder]
+
+    @cached_property
+    def all_types(self) -> Types:
+        return (1 << len(self.types)) - 1
+
+    @cached_property
+    def spread(self) -> int:
+        """What a set of types is multiplied with to become that set in every slot."""
+        return sum(1 << s * len(self.types) for s in range(len(self.slots)))
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Every offering that exists, available or not."""
+        return self._joined(self.offered)
+
+    @cached_property
+    def available_rows(self) -> Rows:
+        return self._joined(self.available)
+
+    @cached_property
+    def healthy(self) -> Types:
+        """Types without a negative allocatable: any other never fits (pkg/utils/resources/resources.go, Fits)."""
+        return sum(1 << i for i, t in enumerate(self.types) if all(a.nano >= 0 for a in t.allocatable.values()))
+
+    @cached_property
+    def position(self) -> Mapping[str, int]:
+        """Type name to its bit."""
+        return {t.name: i for i, t in enumerate(self.types)}
+
+    @cached_property
+    def slot_keys(self) -> frozenset[str]:
+        """The labels that offerings decide."""
+        return frozenset(key for slot in self.slots for key in slot.requirements)
+
+    @cached_property
+    def several_valued(self) -> frozenset[str]:
+        """Labels of which a type has several values at once without its offerings deciding (tenancy)."""
+        keys = {key for t in self.types for key, values in t.labels.items() if len(values) > 1}
+        return frozenset(keys - self.slot_keys)
+
+    @cached_property
+    def defined(self) -> frozenset[str]:
+        """The labels that every type defines, or every offering decides."""
+        keys = [frozenset(t.labels) for t in self.types]
+        return (frozenset.intersection(*keys) if keys else frozenset()) | self.slot_keys
+
+    def _joined(self, by_slot: Sequence[Types]) -> Rows:
+        return sum(types << s * len(self.types) for s, types in enumerate(by_slot))
+
+    def axis(self, key: str) -> Axis:
+        """The index of one label, built when first asked for."""
+        if key not in self._axes:
+            self._axes[key] = Axis(self.types, key)
+        return self._axes[key]
+
+    def types_meeting(self, requirements: Requirements) -> Types:
+        """Types with no conflict (instanceType.Requirements.Intersects)."""
+        met = self.all_types
+        for key, requirement in requirements.items():
+            met &= self.axis(key).meeting(requirement)
+        return met
+
+    def types_fitting(self, requests: Resources) -> Types:
+        """Types whose allocatable covers the requests (resources.go, Fits)."""
+        fitting = self.healthy
+        for resource, amount in requests.items():
+            fitting &= self.types_having(resource, amount)
+        return fitting
+
+    def types_having(self, resource: str, amount: Quantity) -> Types:
+        """Types with that much allocatable of one resource; every type has nothing of anything."""
+        if amount.nano <= 0:
+            return self.all_types
+        if resource not in self._ladders:
+            self._ladders[resource] = Ladder(self.types, resource)
+        return self._ladders[resource].at_least(amount.nano)
+
+    def slots_meeting(self, requirements: Requirements) -> tuple[int, ...]:
+        """Slots that Karpenter finds compatible (offering.Requirements against the NodeClaim's)."""
+        return tuple(
+            s for s, slot in enumerate(self.slots) if requirements.accepts(slot.requirements, allow_well_known=True)
+        )
+
+    def types_offered(self, requirements: Requirements) -> Types:
+        """Types with an available offering that is compatible with the requirements."""
+        found = 0
+        for s in self.slots_meeting(requirements):
+            found |= self.available[s]
+        return found
+
+    def rows_of_types(self, types: Types) -> Rows:
+        """All offerings of those types."""
+        return types * self.spread & self.rows
+
+    def rows_of_slots(self, slots: Sequence[int]) -> Rows:
+        """All offerings in those slots."""
+        return sum(self.offered[s] << s * len(self.types) for s in slots)
+
+    def rows_meeting(self, requirement: Requirement) -> Rows:
+        """The offerings on which one requirement holds, at type and at slot."""
+        rows = self.rows_of_types(self.axis(requirement.key).meeting(requirement))
+        if requirement.key in self.slot_keys:
+            rows &= self.rows_of_slots(self.slots_meeting(Requirements((requirement,))))
+        return rows
+
+    def types_of_rows(self, rows: Rows) -> Types:
+        """The types that have an offering among the rows."""
+        types = 0
+        for s in range(len(self.slots)):
+            types |= rows >> s * len(self.types) & self.all_types
+        return types
+
+    def offerings(self, rows: Rows) -> Iterator[tuple[InstanceType, Offering]]:
+        """The rows themselves, slot by slot."""
+        for s in range(len(self.slots)):
+            for i in bits(rows >> s * len(self.types) & self.all_types):
+                yield self.types[i], self._offerings[s][i]
+
+    def refusing(self, refused: Sequence[Refused]) -> "Space":
+        """The same space with the offerings that EC2 refused a moment ago marked unavailable."""
+        marks = {(r.instance_type, r.zone, r.capacity_type) for r in refused}
+        marked = [0] * len(self.slots)
+        for s, slot in enumerate(self.slots):
+            for name, zone, capacity_type in marks:
+                if (zone, capacity_type) == (slot.zone, slot.capacity_type) and name in self.position:
+                    marked[s] |= 1 << self.position[name] & self.offered[s]
+        if not any(marked):
+            return self
+        reasons = {**self.reasons, Unavailable.REFUSED: self.reasons.get(Unavailable.REFUSED, 0) | self._joined(marked)}
+        available = tuple(types & ~marks for types, marks in zip(self.available, marked, strict=True))
+        return replace(self, available=available, reasons=reasons)
+
+
+@lru_cache(maxsize=64)
+def indexed(catalogue: Catalogue) -> Space:
+    """The index of a Catalogue; kept, because catalogues are compared by identity and live long."""
+    order: dict[tuple[tuple[str, str | None], ...], int] = {}
+    slots: list[Slot] = []
+    offerings: list[dict[int, Offering]] = []
+    reasons: dict[Unavailable, dict[int, Types]] = {}
+    for i, instance_type in enumerate(catalogue.types):
+        for offering in instance_type.offerings:
+            labels = tuple(sorted(offering.labels.items(), key=lambda item: item[0]))
+            if labels not in order:
+                order[labels] = len(slots)
+                slots.append(_slot(offering))
+                offerings.append({})
+            s = order[labels]
+            offerings[s][i] = offering
+            for reason in offering.unavailable:
+                reasons.setdefault(reason, {})[s] = reasons.setdefault(reason, {}).get(s, 0) | 1 << i
+    width = len(catalogue.types)
+    return Space(
+        types=catalogue.types,
+        slots=tuple(slots),
+        offered=tuple(sum(1 << i for i in by_type) for by_type in offerings),
+        available=tuple(sum(1 << i for i, o in by_type.items() if o.available) for by_type in offerings),
+        full=tuple(sum(1 << i for i, o in by_type.items() if not o.reservation_capacity) for by_type in offerings),
+        reasons={r: sum(types << s * width for s, types in by_slot.items()) for r, by_slot in reasons.items()},
+        _offerings=tuple(offerings),
+        _axes={},
+        _ladders={},
+    )
+
+
+def _slot(offering: Offering) -> Slot:
+    return Slot(
+        zone=offering.zone,
+        capacity_type=offering.capacity_type,
+        reservation_id=offering.reservation_id,
+        requirements=Requirements(
+            Requirement.of(key, "DoesNotExist" if value is None else "In", () if value is None else (value,))
+            for key, value in offering.labels.items()
+        ),
+    )

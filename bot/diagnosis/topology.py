@@ -1,0 +1,317 @@
+"""Topology spread, pod affinity and anti-affinity, as Karpenter counts them for a new node.
+
+Mirrors karpenter pkg/controllers/provisioning/scheduling/{topology.go, topologygroup.go, topologydomaingroup.go,
+topologynodefilter.go} (v1.15). Where Karpenter takes a random one of equal domains, all of them are returned here.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bot.diagnosis.pods import Variant, tolerates
+from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
+from bot.diagnosis.space import indexed
+from bot.diagnosis.templates import ready_problem
+from bot.karpenter import TopologyRule
+from bot.model.karpenter import NodePool
+from bot.model.kubernetes import LabelSelector, Node, Pod, PodAffinityTerm, Taint, Toleration, TopologySpreadConstraint
+from bot.model.labels import HOSTNAME
+from bot.model.world import World
+
+
+def selects(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector matches (apimachinery meta/v1 helpers.go: none matches nothing, an empty one everything)."""
+    if selector is None:
+        return False
+    wanted: list[tuple[str, str, tuple[str, ...]]] = [(k, "In", (v,)) for k, v in selector.match_labels.items()]
+    wanted += [(e.key, e.operator, e.values) for e in selector.match_expressions]
+    for key, operator, values in wanted:
+        match operator:
+            case "In":
+                met = key in labels and labels[key] in values
+            case "NotIn":
+                met = key not in labels or labels[key] not in values
+            case "Exists":
+                met = key in labels
+            case _:
+                met = key not in labels
+        if not met:
+            return False
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One topology rule with the pods counted in each domain (topologygroup.go, TopologyGroup)."""
+
+    rule: TopologyRule
+    key: str
+    namespaces: frozenset[str]
+    selector: LabelSelector | None
+    domains: Mapping[str, int]
+    field: str
+    max_skew: int = 0
+    min_domains: int | None = None
+
+    def selects(self, pod: Pod) -> bool:
+        return pod.metadata.namespace in self.namespaces and selects(self.selector, pod.metadata.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a rule leaves: `picks` are the requirements Karpenter may choose between at random, `valid` all valid domains."""
+
+    picks: tuple[Requirement, ...]
+    valid: frozenset[str] = field(default_factory=frozenset)
+
+
+def choose(group: Group, pod: Pod, pod_domains: Requirement, node_domains: Requirement) -> Choice:
+    """The domains that one rule allows the new node (topologygroup.go, Get)."""
+    if group.rule is TopologyRule.SPREAD:
+        return _spread(group, pod, pod_domains, node_domains)
+    if group.rule is TopologyRule.AFFINITY:
+        return _affinity(group, pod, pod_domains, node_domains)
+    hosts = _own_host(group, node_domains)
+    if hosts:
+        return _together(group.key, [h for h in hosts if not group.domains.get(h, 0)])
+    empty = [d for d, n in group.domains.items() if n == 0 and d in node_domains and d in pod_domains]
+    return _together(group.key, empty)
+
+
+def _own_host(group: Group, node_domains: Requirement) -> tuple[str, ...]:
+    """A new node is its own, yet unknown hostname domain."""
+    return tuple(node_domains.values) if group.key == HOSTNAME and len(node_domains.values) == 1 else ()
+
+
+def _together(key: str, domains: Sequence[str]) -> Choice:
+    picks = (Requirement.of(key, "In", domains),) if domains else ()
+    return Choice(picks=picks, valid=frozenset(domains))
+
+
+def _one_of(key: str, domains: Sequence[str], valid: Sequence[str]) -> Choice:
+    return Choice(picks=tuple(Requirement.of(key, "In", (d,)) for d in sorted(domains)), valid=frozenset(valid))
+
+
+def _spread(group: Group, pod: Pod, pod_domains: Requirement, node_domains: Requirement) -> Choice:
+    own = 1 if group.selects(pod) else 0
+    hosts = _own_host(group, node_domains)
+    if hosts:
+        fits = group.domains.get(hosts[0], 0) + own <= group.max_skew
+        return _together(group.key, hosts if fits else ())
+    supported = [n for d, n in group.domains.items() if d in pod_domains]
+    least = 0 if group.key == HOSTNAME else min(supported, default=2**31 - 1)
+    if group.min_domains is not None and len(supported) < group.min_domains:
+        least = 0
+    counts = {d: n + own for d, n in group.domains.items() if d in node_domains}
+    valid = [d for d, n in counts.items() if n - least <= group.max_skew]
+    fewest = min((counts[d] for d in valid), default=0)
+    return _one_of(group.key, [d for d in valid if counts[d] == fewest], valid)
+
+
+def _affinity(group: Group, pod: Pod, pod_domains: Requirement, node_domains: Requirement) -> Choice:
+    populated = [d for d, n in group.domains.items() if n > 0]
+    reachable = [d for d in populated if d in pod_domains]
+    first_of_its_kind = group.selects(pod) and not reachable
+    hosts = _own_host(group, node_domains)
+    if hosts:
+        near = hosts[0] in pod_domains and (group.domains.get(hosts[0], 0) > 0 or first_of_its_kind)
+        return _together(group.key, hosts if near else ())
+    options = [d for d in reachable if d in node_domains]
+    if options:
+        return _together(group.key, options)
+    if not first_of_its_kind:
+        return Choice(picks=())
+    both = [d for d in group.domains if d in pod_domains and d in node_domains]
+    start = both or [d for d in group.domains if d in pod_domains]
+    return _one_of(group.key, start, start)
+
+
+class Topology:
+    """The rules that concern one variant of a pod, counted once per World."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._nodes = {n.metadata.name: n for n in world.nodes}
+        self._universe: dict[str, dict[str, list[tuple[Taint, ...]]]] = {}
+
+    def groups(self, variant: Variant) -> tuple[Group, ...]:
+        """The variant's own rules, then other pods' required anti-affinity that selects it (getMatchingTopologies)."""
+        own = [*self._spreads(variant), *self._affinities(variant)]
+        inverse = [g for g in self._inverse(variant) if g.selects(variant.pod)]
+        return (*own, *inverse)
+
+    def _spreads(self, variant: Variant) -> Iterator[Group]:
+        for spread in variant.spreads:
+            pod = variant.pod
+            same = tuple((k, pod.metadata.labels[k]) for k in spread.match_label_keys if k in pod.metadata.labels)
+            selector = spread.label_selector
+            if same and selector is not None:
+                selector = LabelSelector(
+                    match_labels={**selector.match_labels, **dict(same)}, match_expressions=selector.match_expressions
+                )
+            index = pod.spec.topology_spread_constraints.index(spread)
+            yield self._group(
+                TopologyRule.SPREAD,
+                variant,
+                PodAffinityTerm(topology_key=spread.topology_key, label_selector=selector),
+                f"spec.topologySpreadConstraints[{index}]",
+                spread,
+            )
+
+    def _affinities(self, variant: Variant) -> Iterator[Group]:
+        for rule, terms, name in (
+            (TopologyRule.AFFINITY, variant.affinity_terms, "podAffinity"),
+            (TopologyRule.ANTI_AFFINITY, variant.anti_affinity_terms, "podAntiAffinity"),
+        ):
+            for index, term in enumerate(terms):
+                where = f"spec.affinity.{name}.requiredDuringSchedulingIgnoredDuringExecution[{index}]"
+                yield self._group(rule, variant, term, where, None)
+
+    def _group(
+        self,
+        rule: TopologyRule,
+        variant: Variant,
+        term: PodAffinityTerm,
+        where: str,
+        spread: TopologySpreadConstraint | None,
+    ) -> Group:
+        namespaces = self._namespaces(variant.pod, term)
+        counted = _NodeFilter.of(variant, spread)
+        domains = dict.fromkeys(self._domains(term.topology_key, variant.tolerations, spread), 0)
+        for node in self._world.nodes:
+            domain = node.metadata.labels.get(term.topology_key)
+            if domain is not None and counted.matches(node):
+                domains.setdefault(domain, 0)
+        for pod, node in self._placed(variant.pod):
+            if pod.metadata.namespace in namespaces and _listed(term.label_selector, pod) and counted.matches(node):
+                domain = _domain(node, term.topology_key)
+                if domain is not None:
+                    domains[domain] = domains.get(domain, 0) + 1
+        return Group(
+            rule=rule,
+            key=term.topology_key,
+            namespaces=namespaces,
+            selector=term.label_selector,
+            domains=domains,
+            field=where,
+            max_skew=spread.max_skew if spread else 0,
+            min_domains=spread.min_domains if spread else None,
+        )
+
+    def _inverse(self, variant: Variant) -> Iterator[Group]:
+        """Anti-affinity of pods that run, and of the pod itself: where they are, the selected pod may not be."""
+        rules: list[Group] = []
+        holders: list[tuple[Pod, Node | None]] = [(variant.pod, None), *self._placed(variant.pod)]
+        for pod, node in holders:
+            affinity = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity else None
+            for term in affinity.required_during_scheduling_ignored_during_execution if affinity else ():
+                namespaces = self._namespaces(pod, term)
+                domains = dict.fromkeys(self._domains(term.topology_key, variant.tolerations, None), 0)
+                domain = node.metadata.labels.get(term.topology_key) if node else None
+                if domain is not None:
+                    domains[domain] = domains.get(domain, 0) + 1
+                same = next((g for g in rules if _same_rule(g, term, namespaces)), None)
+                if same is not None:
+                    rules.remove(same)
+                    domains = {d: same.domains.get(d, 0) + domains.get(d, 0) for d in {**same.domains, **domains}}
+                rules.append(
+                    Group(
+                        rule=TopologyRule.ANTI_AFFINITY,
+                        key=term.topology_key,
+                        namespaces=namespaces,
+                        selector=term.label_selector,
+                        domains=domains,
+                        field="spec.affinity.podAntiAffinity of other pods",
+                    )
+                )
+        yield from rules
+
+    def _placed(self, besides: Pod) -> Iterator[tuple[Pod, Node]]:
+        """Pods that count: bound to a node that exists, not finished, not leaving, not the pod in question."""
+        for pod in self._world.pods:
+            node = self._nodes.get(pod.spec.node_name)
+            over = pod.status.phase in ("Succeeded", "Failed") or pod.metadata.deletion_timestamp is not None
+            if node is not None and not over and pod.metadata.uid != besides.metadata.uid:
+                yield pod, node
+
+    def _namespaces(self, pod: Pod, term: PodAffinityTerm) -> frozenset[str]:
+        if not term.namespaces and term.namespace_selector is None:
+            return frozenset({pod.metadata.namespace})
+        selected = {
+            n.metadata.name
+            for n in self._world.namespaces
+            if term.namespace_selector is not None and selects(term.namespace_selector, n.metadata.labels)
+        }
+        return frozenset({*term.namespaces, *selected})
+
+    def _domains(
+        self, key: str, tolerations: Sequence[Toleration], spread: TopologySpreadConstraint | None
+    ) -> Iterator[str]:
+        """Domains that NodePools can make (topology.go buildDomainGroups); with Honor only behind tolerated taints."""
+        if key not in self._universe:
+            self._universe[key] = {}
+            for pool in self._world.node_pools:
+                if not ready_problem(pool) and pool.metadata.name in self._world.catalogues:
+                    for domain in self._domains_of(pool, key):
+                        self._universe[key].setdefault(domain, []).append(pool.spec.template.spec.taints)
+        honor = spread is not None and spread.node_taints_policy == "Honor"
+        for domain, taint_lists in self._universe[key].items():
+            if not honor or any(all(tolerates(tolerations, t) for t in taints) for taints in taint_lists):
+                yield domain
+
+    def _domains_of(self, pool: NodePool, key: str) -> set[str]:
+        requirements = Requirements(
+            (
+                *parse_terms(pool.spec.template.spec.requirements),
+                *Requirements.from_labels(pool.spec.template.metadata.labels).values(),
+            )
+        )
+        wanted = requirements.get(key)
+        domains = set(wanted.values) if wanted is not None and wanted.operator == "In" else set()
+        sets_of_values = {t.labels.get(key) for t in indexed(self._world.catalogues[pool.metadata.name]).types}
+        for values in sets_of_values:
+            if values is None:
+                domains |= wanted.values if wanted is not None else frozenset()
+            else:
+                of_type = Requirement.of(key, "In" if values else "DoesNotExist", values)
+                domains |= (of_type if wanted is None else wanted & of_type).values
+        return domains
+
+
+def _same_rule(group: Group, term: PodAffinityTerm, namespaces: frozenset[str]) -> bool:
+    return (group.key, group.namespaces, group.selector) == (term.topology_key, namespaces, term.label_selector)
+
+
+def _domain(node: Node, key: str) -> str | None:
+    return node.metadata.labels.get(key) or (node.metadata.name if key == HOSTNAME else None)
+
+
+def _listed(selector: LabelSelector | None, pod: Pod) -> bool:
+    """Counting lists pods with the selector, and there no selector means all (topology.go, TopologyListOptions)."""
+    return selector is None or selects(selector, pod.metadata.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeFilter:
+    """Which nodes count for a spread constraint (topologynodefilter.go); affinity rules count all nodes."""
+
+    tolerations: tuple[Toleration, ...] | None
+    alternatives: tuple[Requirements, ...] | None
+
+    @classmethod
+    def of(cls, variant: Variant, spread: TopologySpreadConstraint | None) -> "_NodeFilter":
+        if spread is None:
+            return cls(None, None)
+        selector = Requirements(a.requirement for a in variant.selector)
+        terms = tuple(selector & Requirements(parse_terms(term.match_expressions)) for _, term in variant.terms)
+        return cls(
+            variant.tolerations if spread.node_taints_policy == "Honor" else None,
+            (terms or (selector,)) if spread.node_affinity_policy == "Honor" else None,
+        )
+
+    def matches(self, node: Node) -> bool:
+        if self.tolerations is not None and not all(tolerates(self.tolerations, t) for t in node.spec.taints):
+            return False
+        labels = Requirements.from_labels(node.metadata.labels)
+        return self.alternatives is None or any(
+            labels.accepts(wanted, allow_well_known=False) for wanted in self.alternatives
+        )

@@ -1,0 +1,1 @@
+"""What was seen and what is concluded: the vocabulary every other room speaks. No I/O, no clock, no decisions."""
