@@ -9,6 +9,7 @@ from typing import Final
 from bot.diagnosis.pods import HostPort, Variant, first_variant, host_ports_of, requests_of, untolerated
 from bot.diagnosis.requirements import Requirement, Requirements
 from bot.diagnosis.topology import Group, choose
+from bot.diagnosis.volumes import attached
 from bot.model.kubernetes import DaemonSet, Node, Pod, Taint
 from bot.model.labels import HOSTNAME, INITIALIZED, NODEPOOL
 from bot.model.quantities import ZERO, Resources, less, total
@@ -69,7 +70,7 @@ def _takes(
         for p in world.pods
         if p.spec.node_name == node.metadata.name and p.status.phase not in ("Succeeded", "Failed")
     ]
-    if untolerated(variant.tolerations, _taints(world, node)):
+    if untolerated(variant.tolerations, _taints(world, node)) or _volumes_exceed(world, node, (variant.pod, *pods)):
         return False
     taken = [port for p in pods for port in host_ports_of(p.spec)]
     if any(a.conflicts_with(b) for a in ports for b in taken):
@@ -89,6 +90,19 @@ def _takes(
         if both.accepts(alternative, allow_well_known=False) and _topology_allows(both & alternative, variant, groups):
             return True
     return False
+
+
+def _volumes_exceed(world: World, node: Node, pods: Sequence[Pod]) -> bool:
+    """Whether the node's CSI drivers could not attach the volumes of all these pods (volumeusage.go, ExceedsLimits)."""
+    found = next((c for c in world.csi_nodes if c.metadata.name == node.metadata.name), None)
+    if found is None:
+        return False
+    limits = {d.name: d.allocatable.count for d in found.spec.drivers if d.allocatable and d.allocatable.count is not None}
+    used: dict[str, set[str]] = {}
+    for pod in pods:
+        for driver, claims in attached(world, pod).items():
+            used.setdefault(driver, set()).update(claims)
+    return any(len(claims) > limits[driver] for driver, claims in used.items() if driver in limits)
 
 
 def _topology_allows(placed: Requirements, variant: Variant, groups: Sequence[Group]) -> bool:

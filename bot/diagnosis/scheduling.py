@@ -14,7 +14,7 @@ from bot.diagnosis import existing, volumes
 from bot.diagnosis.pods import HostPort, Variant, host_ports_of, requests_of, untolerated, variants
 from bot.diagnosis.requirements import Clash, Requirement, Requirements
 from bot.diagnosis.space import Space, Types
-from bot.diagnosis.templates import NODES, Template, min_values_unmet, templates, within_limits
+from bot.diagnosis.templates import NODES, Template, min_values_unmet, ready_problem, templates, within_limits
 from bot.diagnosis.topology import Group, Topology, choose
 from bot.diagnosis.validation import ignored
 from bot.karpenter import (
@@ -72,7 +72,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What Karpenter does with the pod. Exactly one of the outcomes holds: ignored, node, launch, or refused by all."""
+    """What Karpenter does with the pod. Exactly one of the outcomes holds: ignored, node, launch, or refused by all.
+
+    `no_nodepools`: none is usable, so it does not even try (it logs `no dynamic nodepools found`, the pod hears nothing).
+    """
 
     ignored: tuple[Finding, ...] = ()
     node: str = ""
@@ -80,6 +83,7 @@ class Decision:
     refusals: tuple[Attempt, ...] = ()
     variant: Variant | None = None
     nothing_left: tuple[Finding, ...] = ()
+    no_nodepools: bool = False
 
     @property
     def blocked(self) -> bool:
@@ -132,6 +136,8 @@ def solve(this: Round) -> Decision:
     """Tries the pod as written, then each relaxation, as trySchedule does; the last refusals are the ones it reports."""
     if this.pod.spec.resource_claims and this.world.settings.ignore_dra_requests:
         return Decision(nothing_left=(DynamicResourcesUnsupported(),))
+    if all(ready_problem(pool) for pool in this.world.node_pools):
+        return Decision(no_nodepools=True)  # Karpenter ends its round here, existing nodes unseen
     refusals: tuple[Attempt, ...] = ()
     tried: Variant | None = None
     for variant in variants(

@@ -18,6 +18,15 @@ from bot.model.quantities import ZERO, Quantity, Resources, less, total
 from bot.model.world import Refused, World
 
 NODES: Final = "nodes"
+NODE_CLASSES: Final = frozenset(
+    {
+        (AWS_DOMAIN, "EC2NodeClass"),
+        ("", "EC2NodeClass"),  # v1beta1 allowed to leave the group out
+        ("eks.amazonaws.com", "NodeClass"),
+        ("karpenter.kwok.sh", "KWOKNodeClass"),
+    }
+)
+"""Node classes whose Karpenter we mirror: self-managed on AWS, EKS Auto Mode, and the provider of the test bed."""
 _TOLERATE_PREFERENCES: Final = Toleration(operator="Exists", effect="PreferNoSchedule")
 
 
@@ -58,7 +67,8 @@ def ready_problem(pool: NodePool) -> str:
         return "not ready"
     if pool.metadata.deletion_timestamp is not None:
         return "deleting"
-    return "" if pool.spec.template.spec.node_class_ref.kind != "NodeClass" else "foreign"
+    ref = pool.spec.template.spec.node_class_ref
+    return "" if not ref.kind or (ref.group, ref.kind) in NODE_CLASSES else "foreign"
 
 
 def by_weight(pools: Sequence[NodePool]) -> list[NodePool]:
@@ -94,9 +104,9 @@ def min_values_unmet(requirements: Requirements, space: Space, types: Types) -> 
     """Keys whose minValues the types do not reach, with the number of values they have (types.go, SatisfiesMinValues)."""
     unmet: dict[str, int] = {}
     for key, requirement in requirements.items():
-        if requirement.min_values is None:
+        if requirement.min_values is None or not types:
             continue
-        values = {v for i in bits(types) for v in space.types[i].labels.get(key, ())}
+        values = {v for i in bits(types) for v in space.types[i].labels.get(key, ()) if v in requirement}
         if len(values) < requirement.min_values:
             unmet[key] = len(values)
     return unmet

@@ -16,6 +16,9 @@ from bot.model.world import World
 CLAIMS: Final = "persistentvolumeclaims"
 VOLUMES: Final = "persistentvolumes"
 STORAGE_CLASSES: Final = "storageclasses"
+EBS_DRIVER: Final = "ebs.csi.aws.com"
+IN_TREE: Final = {"kubernetes.io/aws-ebs": EBS_DRIVER}
+"""In-tree provisioners and the CSI drivers that took their place (kubernetes csi-translation-lib), those on AWS."""
 _BIND_COMPLETED: Final = "pv.kubernetes.io/bind-completed"
 
 
@@ -108,6 +111,28 @@ def alternatives_of(wanted: tuple[VolumeDemand, ...]) -> tuple[Requirements, ...
         compatible = [(a, b) for a, b in pairs if not a.clashes(b)]
         combined = tuple(a & b for a, b in compatible or pairs)
     return combined if wanted else ()
+
+
+def attached(world: World, pod: Pod) -> dict[str, set[str]]:
+    """The claims that a pod attaches, by CSI driver (karpenter pkg/scheduling/volumeusage.go, GetVolumes)."""
+    found: dict[str, set[str]] = {}
+    for name, claim in _claims(world, pod):
+        driver = _driver(world, claim) if claim is not None else ""
+        if driver:
+            found.setdefault(driver, set()).add(f"{pod.metadata.namespace}/{name}")
+    return found
+
+
+def _driver(world: World, claim: PersistentVolumeClaim) -> str:
+    if claim.spec.volume_name:
+        volume = _volume(world, claim.spec.volume_name)
+        if volume is None:
+            return ""
+        if volume.spec.csi is not None:
+            return volume.spec.csi.driver
+        return EBS_DRIVER if volume.spec.aws_elastic_block_store is not None else ""
+    found = next((s for s in world.storage_classes if s.metadata.name == claim.spec.storage_class_name), None)
+    return IN_TREE.get(found.provisioner, found.provisioner) if found else ""
 
 
 def problems(world: World, pod: Pod) -> tuple[VolumeClaimUnusable, ...]:

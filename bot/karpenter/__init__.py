@@ -5,7 +5,7 @@ The door of the room. Pure: no I/O, no clock. Nothing here raises on any text; w
 
 from bot.karpenter.disruptions import DisruptedNode, DisruptionCommand, parse_disruption
 from bot.karpenter.event_tables import parse_events
-from bot.karpenter.events import read_event, read_line, read_text
+from bot.karpenter.events import read_event, read_line
 from bot.karpenter.findings import (
     AllFilteredOut,
     Clause,
@@ -53,6 +53,7 @@ from bot.karpenter.launch_failures import (
     parse_launch_failure,
 )
 from bot.karpenter.lines import LogLine, parse_line, parse_text
+from bot.karpenter.pasted import read_text
 from bot.karpenter.printed import (
     Operator,
     PrintedRequirement,

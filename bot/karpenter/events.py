@@ -1,4 +1,4 @@
-"""What a log line, an event or a pasted text tells -> Signals. The sentences are in the catalogue, here is the reading."""
+"""What a log line or an event tells -> Signal. The sentences are in the catalogue, here is the reading."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -8,10 +8,9 @@ from typing import Final
 from bot.karpenter.catalogue import Reads, Row
 from bot.karpenter.catalogue_nodes import EVENT_ROWS, LOG_ROWS
 from bot.karpenter.disruptions import parse_disruption
-from bot.karpenter.event_tables import parse_events
 from bot.karpenter.kube_scheduler import parse_scheduler_message
 from bot.karpenter.launch_failures import LaunchFailure, parse_launch_failure
-from bot.karpenter.lines import LogLine, parse_text
+from bot.karpenter.lines import LogLine
 from bot.karpenter.refusals import parse_refusal
 from bot.karpenter.signals import Detail, PrintedEvent, Signal, SignalKind
 from bot.model.diagnosis import Json
@@ -49,7 +48,7 @@ def read_line(line: LogLine) -> Signal:
         return replace(signal, kind=K.LAUNCH_TIMEOUT)
     if row.kind is K.RECONCILE_FAILED:
         return _read_reconcile_error(signal, line)
-    return _with_detail(signal, _line_detail(row, line, holes))
+    return with_detail(signal, _line_detail(row, line, holes))
 
 
 def read_event(event: PrintedEvent) -> Signal:
@@ -72,30 +71,8 @@ def read_event(event: PrintedEvent) -> Signal:
             holes = _rest_of(row, message)
         if holes is not None:
             found = replace(signal, kind=row.kind, facts=_facts(holes), objects={**signal.objects, **_targets(holes)})
-            return _with_detail(found, _error_detail(row.reads, str(holes.get("error", ""))))
+            return with_detail(found, _error_detail(row.reads, str(holes.get("error", ""))))
     return signal
-
-
-def read_text(text: str) -> list[Signal]:
-    """Everything a pasted text tells, in order: log lines, then event tables, then bare sentences on their own."""
-    lines = [read_line(line) for line in parse_text(text)]
-    events = [read_event(event) for event in parse_events(text)]
-    if lines or events:
-        return lines + events
-    bare = parse_refusal(text.strip())
-    if bare is not None:
-        return [_with_detail(Signal(kind=K.POD_REFUSED, message=text.strip(), from_event=True), bare)]
-    message = text.strip()
-    found = [
-        read_event(PrintedEvent(reason=reason, message=message)) for reason in ("", *_EVENTS) if reason in {"", *_SURE}
-    ]
-    return [one for one in found if one.kind is not K.OTHER][:1]
-
-
-_SURE: Final = frozenset(
-    reason for reason, rows in _EVENTS.items() if reason and all(row.template.opens for row in rows)
-)
-"""Reasons whose sentences all begin with words of their own, so that the sentence alone tells the reason."""
 
 
 def _find_log_row(line: LogLine) -> tuple[Row | None, Mapping[str, object]]:
@@ -180,7 +157,7 @@ def _read_reconcile_error(signal: Signal, line: LogLine) -> Signal:
     cut = line.cut == "error"
     launch = parse_launch_failure(line.error, truncated=cut)
     if launch is not None:
-        return _with_detail(replace(signal, kind=K.LAUNCH_FAILED), launch)
+        return with_detail(replace(signal, kind=K.LAUNCH_FAILED), launch)
     for wrap in _WRAPS:
         if line.error.startswith(wrap):
             refusal = parse_refusal(line.error.removeprefix(wrap), truncated=cut)
@@ -189,7 +166,7 @@ def _read_reconcile_error(signal: Signal, line: LogLine) -> Signal:
     return signal
 
 
-def _with_detail(signal: Signal, detail: Detail | None) -> Signal:
+def with_detail(signal: Signal, detail: Detail | None) -> Signal:
     """Sets the detail; it may sharpen the kind: a refusal by validation, a launch without capacity or NodeClass."""
     kind = signal.kind
     if isinstance(detail, LaunchFailure):

@@ -41,6 +41,7 @@ _OWN_FIELDS: Final = frozenset(
         "msg",
     }
 )
+_SENTENCES: Final = frozenset({"message", "msg", "error"})
 _WRAPPERS: Final = ("log", "message", "@message", "msg", "line", "body", "_raw", "log_processed", "jsonPayload")
 _STAMP = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
 _CONSOLE = re.compile(
@@ -166,7 +167,8 @@ def _is_log_line(members: Mapping[str, Json]) -> bool:
 
 
 def _log_line(found: Found, raw: str) -> LogLine:
-    members = found.members
+    # Of a field that broke off only a sentence is of use: half a name, time or reason is another name, time or reason.
+    members = {name: value for name, value in found.members.items() if name != found.cut or name in _SENTENCES}
     causes = members.get("errorCauses")
     return LogLine(
         time=_parse_time(members.get("time", members.get("ts"))),
@@ -175,7 +177,7 @@ def _log_line(found: Found, raw: str) -> LogLine:
         controller=_text(members, "controller"),
         message=_text(members, "message", "msg"),
         error=_text(members, "error"),
-        error_causes=_parse_causes(causes) if isinstance(causes, list) and found.cut != "errorCauses" else (),
+        error_causes=_parse_causes(causes) if isinstance(causes, list) else (),
         objects=_parse_objects(members),
         fields={name: value for name, value in members.items() if name not in _OWN_FIELDS},
         raw=raw,
@@ -231,7 +233,8 @@ def _parse_console(line: str, head: re.Match[str], raw: str) -> LogLine:
     rest = line[head.end() :]
     message, found = _split_console(rest)
     members: dict[str, Json] = dict(found.members) if found else {}
-    read = _log_line(Found(members=members, end=0, whole=found is not None and found.whole), raw)
+    whole, cut = (found.whole, found.cut) if found else (False, "message")
+    read = _log_line(Found(members=members, end=0, whole=whole, cut=cut), raw)
     return replace(
         read,
         time=_parse_time(head["time"]),
@@ -239,7 +242,6 @@ def _parse_console(line: str, head: re.Match[str], raw: str) -> LogLine:
         logger=head["logger"],
         controller=read.controller or head["logger"].partition(".")[2],
         message=message,
-        cut=found.cut if found else "message",
     )
 
 

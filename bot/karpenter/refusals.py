@@ -70,6 +70,17 @@ _OPENER = _opener(
 )
 
 
+DISTINCT_OPENER: Final = _opener(
+    [
+        *(row.template.opens for row in WORDINGS),
+        *_PREFIXES.values(),
+        *INSTANCE_TYPE_OPENERS,
+        'incompatible with nodepool "',
+    ]
+)
+"""Beginnings of sentences that nobody but Karpenter uses: they may be looked for among other words."""
+
+
 def parse_refusal(text: str, *, causes: Sequence[str] = (), truncated: bool = False) -> Refusal | None:
     """The refusal in a pod event's message or in a log line's error. None when nothing in it is Karpenter's.
 

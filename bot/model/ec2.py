@@ -19,6 +19,7 @@ class ProcessorInfo(Row, frozen=True):
     supported_architectures: tuple[str, ...] = ()
     sustained_clock_speed_in_ghz: float | None = None
     manufacturer: str = ""
+    supported_features: tuple[str, ...] = ()
 
 
 class VCpuInfo(Row, frozen=True):
@@ -68,6 +69,7 @@ class NetworkInfo(Row, frozen=True):
     efa_supported: bool = False
     efa_info: EfaInfo | None = None
     encryption_in_transit_supported: bool = False
+    ena_support: str = ""
 
 
 class MemoryOfDevice(Row, frozen=True):

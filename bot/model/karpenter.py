@@ -133,6 +133,15 @@ class NetworkInterface(Object, frozen=True):
     interface_type: str = "interface"
 
 
+class CpuOptions(Object, frozen=True):
+    nested_virtualization: str = ""
+
+
+class PlacementGroupSelector(Object, frozen=True):
+    name: str = ""
+    id: str = ""
+
+
 class EC2NodeClassSpec(Object, frozen=True):
     ami_family: str = msgspec.field(name="amiFamily", default="")
     ami_selector_terms: tuple[AmiSelectorTerm, ...] = ()
@@ -140,6 +149,9 @@ class EC2NodeClassSpec(Object, frozen=True):
     block_device_mappings: tuple[BlockDeviceMapping, ...] = ()
     instance_store_policy: str = ""
     network_interfaces: tuple[NetworkInterface, ...] = ()
+    connection_tracking: dict[str, int] | None = None
+    cpu_options: CpuOptions = CpuOptions()
+    placement_group_selector: PlacementGroupSelector | None = None
     role: str = ""
     instance_profile: str = ""
 
@@ -148,6 +160,11 @@ class SubnetStatus(Object, frozen=True):
     id: str = ""
     zone: str = ""
     zone_id: str = msgspec.field(name="zoneID", default="")
+
+
+class AmiStatus(Object, frozen=True):
+    id: str = ""
+    requirements: tuple[NodeSelectorRequirement, ...] = ()
 
 
 class CapacityReservationStatus(Object, frozen=True):
@@ -161,6 +178,7 @@ class CapacityReservationStatus(Object, frozen=True):
 
 class EC2NodeClassStatus(Object, frozen=True):
     subnets: tuple[SubnetStatus, ...] = ()
+    amis: tuple[AmiStatus, ...] = ()
     capacity_reservations: tuple[CapacityReservationStatus, ...] = ()
     conditions: tuple[Condition, ...] = ()
 

@@ -317,6 +317,7 @@ class PersistentVolumeSpec(Object, frozen=True):
     local: dict[str, Any] | None = None
     host_path: dict[str, Any] | None = None
     csi: CsiVolumeSource | None = None
+    aws_elastic_block_store: dict[str, Any] | None = msgspec.field(name="awsElasticBlockStore", default=None)
 
 
 class PersistentVolume(Object, frozen=True):
@@ -342,6 +343,28 @@ class StorageClass(Object, frozen=True):
     provisioner: str = ""
     volume_binding_mode: str = "Immediate"
     allowed_topologies: tuple[TopologySelectorTerm, ...] = ()
+
+
+class VolumeNodeResources(Object, frozen=True):
+    count: int | None = None
+
+
+class CSINodeDriver(Object, frozen=True):
+    name: str = ""
+    allocatable: VolumeNodeResources | None = None
+
+
+class CSINodeSpec(Object, frozen=True):
+    drivers: tuple[CSINodeDriver, ...] = ()
+
+
+class CSINode(Object, frozen=True):
+    """How many volumes of each driver a node can attach; has the node's name."""
+
+    api_version: str = "storage.k8s.io/v1"
+    kind: str = "CSINode"
+    metadata: ObjectMeta = ObjectMeta()
+    spec: CSINodeSpec = CSINodeSpec()
 
 
 class Namespace(Object, frozen=True):

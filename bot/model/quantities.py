@@ -7,7 +7,6 @@ Mirrors k8s.io/apimachinery pkg/api/resource/quantity.go (v0.37): ParseQuantity,
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from typing import Final
@@ -42,18 +41,24 @@ class QuantityError(ValueError):
         self.text = text
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Quantity:
-    """An exact amount: `nano` is the amount times 10^9. Equality and order look at the amount, not at the format."""
+    """An exact amount: `nano` is the amount times 10^9. Equality and order look at the amount, not at the format.
 
-    nano: int
-    format: Format = Format.DECIMAL_SI
+    Immutable by convention. A plain class and no dataclass, because msgspec would decode a dataclass from an object.
+    """
+
+    __slots__ = ("format", "nano")
+
+    def __init__(self, nano: int, form: Format = Format.DECIMAL_SI) -> None:
+        self.nano = nano
+        self.format = form
 
     @classmethod
     def parse(cls, text: str | int | float) -> "Quantity":
         """Reads `500m`, `1.5Gi`, `1e3`, or a bare number as YAML gives it.
 
-        Finer than nano rounds away from zero, as ParseQuantity does. Raises QuantityError.
+        The format is the one that the API server would store. Finer than nano rounds away from zero, as ParseQuantity
+        does. Raises QuantityError.
         """
         written = str(text)
         match = _QUANTITY.fullmatch(written) if len(written) <= _LONGEST and not isinstance(text, bool) else None
@@ -69,7 +74,7 @@ class Quantity:
             scale, form = Fraction(10) ** DECIMAL_SUFFIXES[suffix or ""], Format.DECIMAL_SI
         exact = amount * scale * NANO
         nano = -(-exact.numerator // exact.denominator)
-        return cls(-nano if sign == "-" else nano, form)
+        return cls(-nano if sign == "-" else nano, _as_stored(nano, form))
 
     @classmethod
     def of(cls, whole: int, form: Format = Format.DECIMAL_SI) -> "Quantity":
@@ -109,12 +114,19 @@ class Quantity:
 
     def __str__(self) -> str:
         """The canonical text, as Kubernetes prints it: no fraction, the largest suffix that needs none."""
-        if self.format is Format.BINARY_SI and abs(self.nano) >= 1024 * NANO:
+        if self.format is Format.BINARY_SI and abs(self.nano) >= 1024 * NANO and self.nano % NANO == 0:
             return _binary(self.whole)
         return _decimal(self.nano, exponent_form=self.format is Format.DECIMAL_EXPONENT)
 
     def __repr__(self) -> str:
         return f"Quantity({self})"
+
+
+def _as_stored(nano: int, form: Format) -> Format:
+    """The format that is left after the API server has stored the canonical text: `0.5e1` is `5`, `1.1Gi` has no suffix."""
+    plain = nano % NANO == 0 and (nano // NANO) % 1000 != 0
+    odd = nano % (1024 * NANO) != 0
+    return Format.DECIMAL_SI if (form is Format.DECIMAL_EXPONENT and plain) or (form is Format.BINARY_SI and odd) else form
 
 
 def _binary(whole: int) -> str:

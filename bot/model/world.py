@@ -8,6 +8,7 @@ from enum import Enum
 from bot.model.ec2 import Ec2Facts
 from bot.model.karpenter import EC2NodeClass, NodeClaim, NodePool
 from bot.model.kubernetes import (
+    CSINode,
     DaemonSet,
     Event,
     Namespace,
@@ -161,6 +162,7 @@ class World:
     claims: tuple[PersistentVolumeClaim, ...] = ()
     volumes: tuple[PersistentVolume, ...] = ()
     storage_classes: tuple[StorageClass, ...] = ()
+    csi_nodes: tuple[CSINode, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     workloads: tuple[Workload, ...] = ()
     events: tuple[Event, ...] = ()

@@ -1,0 +1,310 @@
+"""Diagnosis -> Rendered: each cause by its page, each remedy by its sentence, each with a plain summary behind it."""
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+
+from jinja2 import TemplateSyntaxError
+from markupsafe import Markup
+
+from bot.model.diagnosis import (
+    Cause,
+    Constraint,
+    Diagnosis,
+    Edit,
+    Json,
+    Opens,
+    PoolVerdict,
+    Remedy,
+    Statement,
+)
+from bot.model.objects import ObjectRef
+from bot.playbooks.library import Playbooks
+from bot.playbooks.markup import Line, Span, clean, mark, parse, parse_line
+from bot.playbooks.pages import Page
+from bot.playbooks.phrases import Phrases
+from bot.playbooks.problems import Problem
+from bot.playbooks.rendered import (
+    Provenance,
+    Rendered,
+    RenderedCause,
+    RenderedPool,
+    RenderedRemedy,
+    RenderedStatement,
+)
+from bot.playbooks.sandbox import FAILURES, failed_line, moment, render_blocks, template, written
+
+
+class PageError(Exception):
+    """A page did not render. Carries `problem`, which names file and line."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+def render(diagnosis: Diagnosis, playbooks: Playbooks, language: str) -> Rendered:
+    """The whole answer in one language (English where the language lacks a page). Never raises for a broken page:
+    the next page for the cause speaks, or a plain summary, and `problems` says so.
+    """
+    phrases = playbooks.phrases(language)
+    remedies = tuple(_remedy(remedy, phrases) for remedy in diagnosis.remedies)
+    problems: list[Problem] = []
+    causes: list[RenderedCause] = []
+    for cause in diagnosis.causes:
+        words, wrong = _cause(cause, page_context(diagnosis, cause, phrases), playbooks, phrases)
+        causes.append(words)
+        problems += wrong
+    return Rendered(
+        language=language,
+        verdict=diagnosis.verdict.value,
+        pod=clean(f"{diagnosis.pod.namespace}/{diagnosis.pod.name}"),
+        headline=causes[0].headline if causes else _verdict(diagnosis, phrases),
+        about=_about(diagnosis, phrases),
+        causes=tuple(causes),
+        remedies=remedies,
+        pools=tuple(_pool(pool, playbooks, phrases) for pool in diagnosis.nodepools),
+        karpenter_says=tuple(_statement(one, phrases) for one in diagnosis.karpenter_says),
+        missing=tuple(phrases.line("missing.one", what=one.what, why=one.why) for one in diagnosis.missing),
+        notes=tuple(parse_line(phrases.said("note", note)) for note in diagnosis.notes),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _verdict(diagnosis: Diagnosis, phrases: Phrases) -> Line:
+    reason = phrases.said("reason", diagnosis.reason) if diagnosis.reason else ""
+    facts, pod = SimpleNamespace(**diagnosis.facts), SimpleNamespace(**_pod(diagnosis.pod))
+    return phrases.line(f"verdict.{diagnosis.verdict.value}", pod=pod, reason=reason, facts=facts)
+
+
+def _about(diagnosis: Diagnosis, phrases: Phrases) -> Line:
+    return phrases.line(
+        "about",
+        pod=SimpleNamespace(**_pod(diagnosis.pod)),
+        verdict=phrases.marked(f"verdict-name.{diagnosis.verdict.value}"),
+        cluster=diagnosis.cluster,
+        karpenter_version=diagnosis.karpenter_version,
+    )
+
+
+def _pod(pod: ObjectRef) -> dict[str, str]:
+    return {"namespace": pod.namespace, "name": pod.name}
+
+
+# -- causes --------------------------------------------------------------------------------------------------------
+
+
+def page_context(diagnosis: Diagnosis, cause: Cause, phrases: Phrases) -> Mapping[str, object]:
+    """What a page's template sees: contract.CONTEXT."""
+    constraints = [
+        SimpleNamespace(object=str(one.object), field=one.field, value=one.value, nodepool=one.nodepool)
+        for one in cause.constraints
+    ]
+    return {
+        "facts": SimpleNamespace(**{"nodepools": cause.nodepools, **cause.facts}),
+        "pod": SimpleNamespace(**_pod(diagnosis.pod)),
+        "cause": SimpleNamespace(
+            id=cause.id, constraints=constraints, evidence=cause.evidence, nodepools=cause.nodepools
+        ),
+        "remedies": [_remedy_context(remedy, phrases) for remedy in diagnosis.remedies],
+        "diagnosis": SimpleNamespace(
+            verdict=diagnosis.verdict.value,
+            cluster=diagnosis.cluster,
+            karpenter_version=diagnosis.karpenter_version,
+            missing=tuple(map(str, diagnosis.missing)),
+            notes=diagnosis.notes,
+        ),
+    }
+
+
+def _cause(
+    cause: Cause, context: Mapping[str, object], playbooks: Playbooks, phrases: Phrases
+) -> tuple[RenderedCause, list[Problem]]:
+    problems: list[Problem] = []
+    pages = playbooks.pages_for(cause.id, phrases.language)
+    if not pages or pages[0].language != phrases.language:
+        message, remedy = f"no page for `{cause.id}`", f"Write `{phrases.language}/{cause.id}.md.j2`."
+        problems.append(Problem(file=f"{phrases.language}/", line=0, message=message, remedy=remedy))
+    for page in pages:
+        try:
+            return render_page(page, cause, context, phrases), problems
+        except PageError as failure:
+            problems.append(failure.problem)
+    return _plain_summary(cause, playbooks.title(cause.id, phrases.language), phrases), problems
+
+
+def render_page(page: Page, cause: Cause, context: Mapping[str, object], phrases: Phrases) -> RenderedCause:
+    """One cause as one page words it. Raises PageError."""
+    try:
+        compiled = template(page.source, page.file, phrases)
+    except TemplateSyntaxError as error:
+        raise PageError(_syntax_problem(page, error)) from error
+    try:
+        blocks = render_blocks(compiled, context)
+    except FAILURES as error:
+        line, what = failed_line(error, compiled), " ".join(str(error).split())
+        remedy = "Use only facts that the front matter lists, or ask with `is defined` first."
+        raise PageError(Problem(file=page.file, line=line, message=what, remedy=remedy)) from error
+    return RenderedCause(
+        id=cause.id,
+        title=page.title,
+        severity=page.severity,
+        headline=parse_line(blocks.get("headline", "")) or Line((Span(page.title, bold=True),)),
+        because=parse(blocks.get("because", blocks.get("", ""))),
+        check=parse(blocks.get("check", "")),
+        remedies=parse(blocks.get("remedies", "")),
+        constraints=tuple(_provenance(one) for one in cause.constraints),
+        evidence=tuple(map(clean, cause.evidence)),
+        links=page.links,
+    )
+
+
+def _syntax_problem(page: Page, error: TemplateSyntaxError) -> Problem:
+    message = f"the template does not parse: {error.message}"
+    return Problem(file=page.file, line=error.lineno, message=message, remedy="Mend the Jinja at this line.")
+
+
+def _plain_summary(cause: Cause, title: str, phrases: Phrases) -> RenderedCause:
+    """What is said when no page can speak: the cause's name and its constraints, as they are."""
+    constraints = tuple(_provenance(one) for one in cause.constraints)
+    return RenderedCause(
+        id=cause.id,
+        title=title,
+        severity="blocked",
+        headline=phrases.line("fallback.headline", title=title),
+        because=tuple(
+            phrases.line("fallback.constraint", object=one.object, field=one.field, value=one.value)
+            for one in constraints
+        ),
+        constraints=constraints,
+        evidence=tuple(map(clean, cause.evidence)),
+    )
+
+
+def _provenance(constraint: Constraint) -> Provenance:
+    where = clean(str(constraint.object)) if constraint.object.kind else ""
+    return Provenance(object=where, field=clean(constraint.field), value=clean(constraint.value))
+
+
+# -- remedies ------------------------------------------------------------------------------------------------------
+
+
+def _remedy(remedy: Remedy, phrases: Phrases) -> RenderedRemedy:
+    patch = remedy.patch
+    cautions = [parse_line(phrases.said("caution", caution)) for caution in remedy.cautions]
+    own = f"remedy.{remedy.id}.caution"
+    if phrases.has(own):
+        cautions += phrases.lines(own, **remedy.facts)
+    return RenderedRemedy(
+        id=remedy.id,
+        summary=parse_line(_summary(remedy, phrases)),
+        opens=parse_line(_opens(remedy.opens, phrases)),
+        where=phrases.line("remedy-where", object=str(patch.target)) if patch else None,
+        why_not=phrases.line("remedy-by-hand", why=phrases.said("why-not", patch.why_not))
+        if patch and not patch.applicable and patch.why_not
+        else None,
+        cautions=tuple(cautions),
+        applicable=patch.applicable if patch else False,
+    )
+
+
+def _remedy_context(remedy: Remedy, phrases: Phrases) -> SimpleNamespace:
+    patch = remedy.patch
+    return SimpleNamespace(
+        id=remedy.id,
+        summary=_summary(remedy, phrases),
+        opening=_opens(remedy.opens, phrases),
+        opens=remedy.opens,
+        facts=SimpleNamespace(**remedy.facts),
+        cautions=remedy.cautions,
+        target=str(patch.target) if patch else "",
+        applicable=patch.applicable if patch else False,
+        why_not=patch.why_not if patch else "",
+    )
+
+
+def _summary(remedy: Remedy, phrases: Phrases) -> Markup:
+    """What to change. A remedy of several parts is worded part by part; an unknown one by its edits."""
+    parts = remedy.facts.get("parts")
+    if isinstance(parts, tuple) and len(parts) == len(remedy.edits) > 1:
+        said = [_part(str(part), edit, phrases) for part, edit in zip(parts, remedy.edits, strict=True)]
+        return phrases.marked("remedy-several", parts=said)
+    worded = _worded(remedy.id, remedy.facts, phrases)
+    if worded is not None:
+        return worded
+    edits = [_edit(edit, phrases) for edit in remedy.edits] or [mark(remedy.id)]
+    return phrases.marked("remedy-several", parts=edits) if len(edits) > 1 else edits[0]
+
+
+def _worded(remedy: str, facts: Mapping[str, object], phrases: Phrases) -> Markup | None:
+    """The remedy's own sentence, or None when there is none or its facts do not fit."""
+    for sentence in phrases.sentences.get(f"remedy.{remedy}.summary", ()):
+        try:
+            return phrases.attempt(sentence, facts)
+        except FAILURES:
+            continue
+    return None
+
+
+def _part(remedy: str, edit: Edit, phrases: Phrases) -> Markup:
+    """One part of a combined remedy: its facts are those of its edit."""
+    old, new, subject = _value(edit.old), _value(edit.new), edit.subject
+    facts = {
+        **dict.fromkeys(("resource", "key", "taint", "annotation"), subject),
+        "nodepool": edit.object.name,
+        "where": str(edit.object),
+        "old": old,
+        "new": new,
+        "value": new,
+        "keeps": (),
+    }
+    worded = _worded(remedy, facts, phrases)
+    return worded if worded is not None else _edit(edit, phrases)
+
+
+def _edit(edit: Edit, phrases: Phrases) -> Markup:
+    return phrases.marked(
+        f"edit.{edit.change.value}",
+        object=str(edit.object),
+        field=edit.field,
+        subject=edit.subject,
+        old=_value(edit.old),
+        new=_value(edit.new),
+    )
+
+
+def _value(value: Json) -> str | tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(map(written, value))
+    if isinstance(value, dict):
+        return tuple(f"{key}: {written(one)}" for key, one in value.items())
+    return written(value)
+
+
+def _opens(opens: Opens, phrases: Phrases) -> Markup:
+    return phrases.marked(
+        "opens",
+        offerings=opens.offerings,
+        instance_types=opens.instance_types,
+        zones=opens.zones,
+        cheapest=opens.cheapest,
+    )
+
+
+# -- the rest ------------------------------------------------------------------------------------------------------
+
+
+def _pool(pool: PoolVerdict, playbooks: Playbooks, phrases: Phrases) -> RenderedPool:
+    titles = tuple(dict.fromkeys(playbooks.title(cause, phrases.language) for cause in pool.blocked_by))
+    key = "pool.blocked" if titles else "pool.open" if pool.offerings else "pool.unknown"
+    return RenderedPool(
+        name=clean(pool.name),
+        line=phrases.line(key, name=pool.name, titles=titles, offerings=pool.offerings, intended=pool.intended),
+        karpenter_message=clean(pool.karpenter_message, 4_000),
+        intended=pool.intended,
+    )
+
+
+def _statement(statement: Statement, phrases: Phrases) -> RenderedStatement:
+    at = moment(statement.time.isoformat()) if statement.time else ""
+    key = f"says.{statement.source}" if phrases.has(f"says.{statement.source}") else "says.log"
+    return RenderedStatement(label=phrases.line(key, time=at), message=clean(statement.message, 4_000))

@@ -1,0 +1,151 @@
+"""Where templates run: sandboxed, strict about names, and with every inserted value marked as a value."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from types import CodeType, TracebackType
+from typing import Final, Protocol, cast
+
+from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2.environment import Template
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import pass_context
+from markupsafe import Markup
+
+from bot.playbooks.markup import mark
+
+# What a template can die of when its facts are not what it expected.
+FAILURES: Final = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+
+
+class Words(Protocol):
+    """The sentences of one language, as filters need them."""
+
+    def marked(self, key: str, /, **values: object) -> Markup: ...
+
+    def has(self, key: str, /) -> bool: ...
+
+
+def _finalize(value: object) -> Markup:
+    """Every `{{ expression }}` passes here: text of our own making stays, all else becomes a marked value."""
+    return value if isinstance(value, Markup) else mark(written(value))
+
+
+def written(value: object) -> str:
+    """A plain value as text: no Python in it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    if isinstance(value, tuple | list):
+        return ", ".join(written(one) for one in value)
+    return str(value)
+
+
+def figure(price: float) -> str:
+    """A price an hour: two decimals from a dollar on, else four, since small machines differ there."""
+    return f"{price:,.2f}" if price >= 1 else f"{price:.4f}"
+
+
+def moment(text: str) -> str:
+    """RFC 3339 as people read it, in UTC; anything else stays as it is."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if at.tzinfo else text
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _code(value: object) -> Markup:
+    return Markup("`") + mark(written(value)) + Markup("`")
+
+
+def _words(context: Context) -> Words:
+    return cast(Words, context["words"])
+
+
+@pass_context
+def _names(context: Context, values: Sequence[str], last: str = ", ", most: int = 4) -> Markup:
+    """Each in code, `last` before the last one; past `most`, how many more."""
+    shown = [_code(value) for value in values[:most]]
+    if len(values) > most:
+        joined = Markup(", ").join(shown)
+        return _words(context).marked("list.more", shown=joined, count=len(values) - most)
+    return Markup(last).join([Markup(", ").join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)  # noqa: S704
+
+
+@pass_context
+def _amount(context: Context, number: int | str, resource: str) -> Markup:
+    """`8 EFA interfaces`: a count of a resource, by the resource's usual name where the language has one."""
+    words = _words(context)
+    key = f"amount.{resource}"
+    return words.marked(key if words.has(key) else "amount.other", n=number, resource=resource)
+
+
+@pass_context
+def _price(context: Context, price: float) -> Markup:
+    return _words(context).marked("price", figure=figure(price))
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    # autoescape is Jinja's way to tell text of a template's own making (Markup) from a value, through macros and `set`;
+    # nothing is escaped as HTML, because `_finalize` leaves no plain text to escape.
+    environment = ImmutableSandboxedEnvironment(
+        autoescape=True, undefined=StrictUndefined, finalize=_finalize, trim_blocks=True, lstrip_blocks=True
+    )
+    for name in ("safe", "tojson", "urlize", "xmlattr", "escape", "e", "forceescape", "random", "pprint"):
+        del environment.filters[name]
+    environment.filters |= {
+        "amount": _amount,
+        "code": _code,
+        "counted": _counted,
+        "moment": moment,
+        "names": _names,
+        "price": _price,
+    }
+    environment.globals = {"range": environment.globals["range"]}
+    return environment
+
+
+_ENVIRONMENT: Final = _environment()
+
+
+def syntax_tree(source: str) -> nodes.Template:
+    """Raises jinja2.TemplateSyntaxError."""
+    return _ENVIRONMENT.parse(source)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(source: str, file: str) -> CodeType:
+    return _ENVIRONMENT.compile(source, file, file)
+
+
+def template(source: str, file: str, words: Words) -> Template:
+    """A template ready to render. Raises jinja2.TemplateSyntaxError."""
+    return Template.from_code(_ENVIRONMENT, _compiled(source, file), {**_ENVIRONMENT.globals, "words": words})
+
+
+def render_blocks(of: Template, values: Mapping[str, object]) -> dict[str, str]:
+    """Each block's marked text; the key "" holds a body that has no blocks. Raises one of FAILURES."""
+    context = of.new_context(dict(values))
+    if not of.blocks:
+        return {"": "".join(of.root_render_func(context))}
+    return {name: "".join(block(context)) for name, block in of.blocks.items()}
+
+
+def failed_line(error: Exception, of: Template) -> int:
+    """The template's line in which rendering failed, or 0 when the traceback does not say."""
+    line = 0
+    trace: TracebackType | None = error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == of.filename:
+            line = of.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return line

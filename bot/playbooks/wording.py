@@ -1,0 +1,83 @@
+"""The keys of the sentences that are no page, each with example values: what a catalogue must have in each language."""
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Final
+
+from bot.model.diagnosis import Change, Cheapest, Verdict
+from bot.playbooks.contract import REMEDIES
+
+_CHEAPEST: Final = Cheapest(
+    instance_type="g6e.8xlarge",
+    zone="ap-northeast-2a",
+    capacity_type="on-demand",
+    price_per_hour=5.52976,
+    as_of="2025-12-28",
+)
+_POD: Final = SimpleNamespace(namespace="default", name="llama-3-8b-node-0-1-z49j4")
+_EDIT: Final = {
+    "object": "NodePool gpu",
+    "field": "spec.limits",
+    "subject": "nvidia.com/gpu",
+    "old": "8",
+    "new": "16",
+}
+_HEADINGS: Final = ("because", "remedies", "check", "evidence", "pools", "says", "missing", "notes", "also", "links")
+_MORE: Final = ("remedies", "causes", "lines", "pools", "candidates")
+
+SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
+    "about": {"pod": _POD, "verdict": "blocked", "cluster": "training", "karpenter_version": "1.8.1"},
+    **{
+        f"verdict.{verdict.value}": {"pod": _POD, "reason": "", "facts": SimpleNamespace(node="ip-10-0-0-1")}
+        for verdict in Verdict
+    },
+    **{f"verdict-name.{verdict.value}": {} for verdict in Verdict},
+    **{f"heading.{name}": {} for name in _HEADINGS},
+    **{f"more.{name}": {"count": 2} for name in _MORE},
+    **{f"remedy.{remedy}.summary": facts for remedy, facts in REMEDIES.items()},
+    **{f"edit.{change.value}": _EDIT for change in Change},
+    "list.more": {"shown": "a, b", "count": 3},
+    "amount.other": {"n": 2, "resource": "example.com/device"},
+    "price": {"figure": "5.53"},
+    "opens": {
+        "offerings": 3,
+        "instance_types": ("g6e.8xlarge",),
+        "zones": ("ap-northeast-2a", "ap-northeast-2b"),
+        "cheapest": _CHEAPEST,
+    },
+    "remedy-where": {"object": "TrainJob default/llama-3-8b"},
+    "remedy-by-hand": {"why": "the pod has no owner"},
+    "remedy-several": {"parts": ["one", "two"]},
+    "missing.one": {"what": "spot prices", "why": "not permitted"},
+    "pool.blocked": {"name": "gpu", "titles": ("Taint not tolerated",), "offerings": 0, "intended": True},
+    "pool.open": {"name": "gpu", "titles": (), "offerings": 3, "intended": True},
+    "pool.unknown": {"name": "gpu", "titles": (), "offerings": 0, "intended": False},
+    "says.log": {"time": "2025-12-28 06:03 UTC"},
+    "says.event": {"time": "2025-12-28 06:03 UTC"},
+    "fallback.headline": {"title": "efa-unsupported"},
+    "fallback.constraint": {"object": "Pod default/train-0", "field": "spec.nodeSelector", "value": "a=b"},
+    "slack.show-evidence": {},
+    "slack.evidence-title": {},
+    "slack.close": {},
+    "slack.why": {},
+    "slack.progress": {"asked": "default/train-0"},
+    "slack.candidates": {"asked": "train", "count": 3},
+    "slack.help": {"command": "/karpenter"},
+    "slack.evidence-hint": {},
+    "error.pod-not-found": {"asked": "train-9", "near": ("default/train-0",)},
+    "error.no-pending-pods": {"asked": "train"},
+    "error.bad-question": {"asked": "why not", "command": "/karpenter"},
+    "error.cluster-unreachable": {"why": "connection refused"},
+    "error.aws-unreachable": {"why": "the credentials have expired"},
+    "error.internal": {"reference": "4f1c"},
+}
+
+# Keys that a catalogue may have besides, by how they begin: what diagnosis and catalogue name together.
+OPEN_PREFIXES: Final[Mapping[str, Mapping[str, object]]] = {
+    "amount.": {"n": 2, "resource": "example.com/device"},
+    "caution.": {},
+    "note.": {},
+    "reason.": {},
+    "why-not.": {},
+    **{f"remedy.{remedy}.caution": facts for remedy, facts in REMEDIES.items()},
+}

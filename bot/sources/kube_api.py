@@ -1,0 +1,236 @@
+"""The thin client: one GET at a time over the official package's connection (`kubernetes.aio`), bytes out.
+
+The package does configuration, authentication, TLS and token refresh; its typed models, which cost seconds and hundreds of
+megabytes on big lists, are never built.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from bot import __version__
+from bot.sources.errors import ClusterUnreachable, CredentialsExpired, ReadFailed, SourceError
+
+if TYPE_CHECKING:
+    from kubernetes.aio.client import ApiClient, Configuration
+
+Query = Iterable[tuple[str, str]]
+USER_AGENT: Final = f"karpenter-bot/{__version__}"
+JSON: Final = "application/json"
+METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+"""Asks for names, labels and owners without specs; a server that cannot do that sends whole objects."""
+
+CALL_SECONDS: Final = 10.0
+CONNECT_SECONDS: Final = 5.0
+_LONGEST_WAIT: Final = 2.0
+_ATTEMPTS: Final = 2
+_LONGEST_MESSAGE: Final = 300
+_CHUNK: Final = 1 << 16
+_KUBECONFIG: Final = "~/.kube/config"
+_IN_CLUSTER: Final = "KUBERNETES_SERVICE_HOST"
+
+
+class KubeApi(Protocol):
+    """What the sources need of an API server: reading."""
+
+    async def get(self, path: str, query: Query = (), accept: str = JSON) -> bytes:
+        """The body of a successful answer. Raises ReadFailed, ClusterUnreachable, CredentialsExpired."""
+        ...
+
+    def stream(self, path: str, query: Query = ()) -> AsyncIterator[bytes]:
+        """The same for a body that may be too big to hold, in chunks."""
+        ...
+
+
+class _Status(msgspec.Struct):
+    message: str = ""
+
+
+class KubeConnection:
+    """An open connection. `request` serves whoever writes; the sources only ever call `get` and `stream`.
+
+    A 401 makes it read its configuration again, once (kubeconfig tokens of `aws eks get-token` live 15 minutes).
+    """
+
+    def __init__(self, client: "ApiClient", reload: "Callable[[Configuration], Awaitable[None]]") -> None:
+        client.user_agent = USER_AGENT
+        self._client = client
+        self._reload = reload
+        self._reloading = asyncio.Lock()
+        self._reloaded_at = float("-inf")
+
+    @property
+    def server(self) -> str:
+        """Host and port of the API server, for messages."""
+        return urlsplit(str(self._client.configuration.host)).netloc
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def __aenter__(self) -> "KubeConnection":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def get(self, path: str, query: Query = (), accept: str = JSON) -> bytes:
+        return await self.request("GET", path, query=query, accept=accept)
+
+    async def stream(self, path: str, query: Query = ()) -> AsyncIterator[bytes]:
+        answer = await self._answer("GET", path, query, {"Accept": "*/*"}, None)
+        try:
+            async for chunk in answer.content.iter_chunked(_CHUNK):
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ReadFailed(0, _no_answer(error)) from error
+        finally:
+            answer.release()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: object = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> bytes:
+        """One call. A GET that was turned away for the moment (429, 5xx, a broken connection) is tried once more.
+
+        Raises ReadFailed (its `status` tells), ClusterUnreachable, CredentialsExpired.
+        """
+        headers = {"Accept": accept, "Content-Type": content_type}
+        answer = await self._answer(method, path, query, headers, body)
+        try:
+            return await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ReadFailed(0, _no_answer(error)) from error
+
+    async def _answer(
+        self, method: str, path: str, query: Query, headers: dict[str, str], body: object
+    ) -> aiohttp.ClientResponse:
+        """A successful answer, its body not read yet."""
+        attempts = _ATTEMPTS if method == "GET" else 1
+        renewed = False
+        while True:
+            attempts -= 1
+            try:
+                answer = await self._send(method, path, query, headers, body)
+            except ReadFailed:
+                if not attempts:
+                    raise
+                continue
+            if answer.status < 300:
+                return answer
+            failure = await _failure(answer)
+            if failure.status == 401 and not renewed:
+                renewed, attempts = True, attempts + 1
+                await self._renew()
+            elif failure.status == 401 or "system:anonymous" in failure.message:
+                raise CredentialsExpired(f"{self.server} does not accept the credentials: {failure.message}")
+            elif attempts and (failure.status == 429 or failure.status >= 500):
+                await asyncio.sleep(_wait(answer))
+            else:
+                raise failure
+
+    async def _renew(self) -> None:
+        """Reads the configuration again; calls that failed together do it once between them."""
+        async with self._reloading:
+            now = asyncio.get_running_loop().time()
+            if now - self._reloaded_at < CALL_SECONDS:
+                return
+            self._reloaded_at = now
+            try:
+                await self._reload(self._client.configuration)
+            except Exception as error:  # whatever a broken kubeconfig or a credential plugin comes up with
+                raise CredentialsExpired(f"{self.server}: no new credentials: {_one_line(error)}") from error
+
+    async def _send(
+        self, method: str, path: str, query: Query, headers: dict[str, str], body: object
+    ) -> aiohttp.ClientResponse:
+        timeout = aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS)
+        try:
+            # `param_serialize` is where the package refreshes and sends the token.
+            args = await self._client.param_serialize(
+                method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
+            )
+            sent: Any = await self._client.call_api(*args, _request_timeout=timeout)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+            raise ClusterUnreachable(f"cannot reach the API server {self.server}: {_one_line(error)}") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ReadFailed(0, _no_answer(error)) from error
+        answer: aiohttp.ClientResponse = sent.response
+        return answer
+
+
+def _no_answer(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {CALL_SECONDS:.0f} s"
+    return f"the connection broke off ({_one_line(error) or type(error).__name__})"
+
+
+async def _failure(answer: aiohttp.ClientResponse) -> ReadFailed:
+    try:
+        text = (await answer.read())[: 1 << 16]
+    except (aiohttp.ClientError, TimeoutError):
+        text = b""
+    try:
+        message = msgspec.json.decode(text, type=_Status).message
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        message = text.decode(errors="replace")
+    return ReadFailed(answer.status, _one_line(message or answer.reason or ""))
+
+
+def _wait(answer: aiohttp.ClientResponse) -> float:
+    asked = answer.headers.get("Retry-After", "")
+    return min(float(asked), _LONGEST_WAIT) if asked.isdecimal() else 0.2
+
+
+def _one_line(said: object) -> str:
+    return " ".join(str(said).split())[:_LONGEST_MESSAGE]
+
+
+async def open_connection(*, kubeconfig: str = "", context: str = "") -> KubeConnection:
+    """Connects as kubectl would: the given kubeconfig, $KUBECONFIG, ~/.kube/config; else the pod's own service account.
+
+    Raises ClusterUnreachable when there is no usable configuration. Nothing is sent yet.
+    """
+    # 1 s of imports that answers from a snapshot need not pay.
+    from kubernetes.aio.client import ApiClient, Configuration  # noqa: PLC0415
+
+    configuration = Configuration()
+    load = _loader(kubeconfig, context)
+    try:
+        await load(configuration)
+        client = ApiClient(configuration)
+    except SourceError:
+        raise
+    except Exception as error:  # the package raises KeyError, TypeError, OSError ... over a broken kubeconfig
+        raise ClusterUnreachable(f"the kubeconfig cannot be used: {_one_line(error)}") from error
+    return KubeConnection(client, load)
+
+
+def _loader(kubeconfig: str, context: str) -> "Callable[[Configuration], Awaitable[None]]":
+    from kubernetes.aio import config  # noqa: PLC0415 (see open_connection)
+
+    files = kubeconfig or os.environ.get("KUBECONFIG", "") or _KUBECONFIG
+    found = any(Path(one).expanduser().is_file() for one in files.split(os.pathsep) if one)
+
+    async def load(configuration: "Configuration") -> None:
+        if found:
+            await config.load_kube_config(
+                config_file=files, context=context or None, client_configuration=configuration, persist_config=False
+            )
+        elif _IN_CLUSTER in os.environ and not (kubeconfig or context):
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            raise ClusterUnreachable(f"no kubeconfig at {files}, and this is not a pod in a cluster")
+
+    return load

@@ -1,0 +1,182 @@
+"""The situations that Karpenter core can show on the bed, each with what Karpenter says to it.
+
+A case is one or more NodePools and a pod that gets no node. `says` is a piece of Karpenter's own refusal: it holds the
+recorded cases of the other tests to what the pinned Karpenter really says. `cause` is the cause id that the bot must
+name. `relief` is one change, made by hand, after which Karpenter must launch a node: it proves that the case is blocked
+by what it claims and by nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from tests.cluster.api import KubeObject
+from tests.cluster.workbench import node_pool, requirement
+
+INSTANCE_TYPE: Final = "node.kubernetes.io/instance-type"
+ZONE: Final = "topology.kubernetes.io/zone"
+CAPACITY_TYPE: Final = "karpenter.sh/capacity-type"
+GPU: Final = "nvidia.com/gpu"
+EFA: Final = "vpc.amazonaws.com/efa"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodShape:
+    resources: Mapping[str, str]
+    selector: Mapping[str, str] = field(default_factory=dict)
+    spec: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    name: str
+    cause: str
+    says: str
+    pod: PodShape
+    pools: tuple[KubeObject, ...]
+    relief_pod: PodShape | None = None
+    """The pod as it must be for a node to come; None: the pool is changed instead."""
+    relief_pool: KubeObject | None = None
+    """A merge patch of the first pool."""
+
+
+def _gpu_pool(**spec: object) -> KubeObject:
+    """The seed's pool: any g or p type, spot or on-demand."""
+    return node_pool(
+        "gpu",
+        [
+            requirement("karpenter.k8s.aws/instance-category", "In", "g", "p"),
+            requirement(CAPACITY_TYPE, "In", "on-demand", "spot"),
+            requirement("kubernetes.io/arch", "In", "amd64"),
+            requirement("nodeType", "In", "nvidia"),
+        ],
+        **spec,
+    )
+
+
+def _on(instance_type: str, resources: Mapping[str, str], **selector: str) -> PodShape:
+    return PodShape(resources=resources, selector={INSTANCE_TYPE: instance_type, **selector})
+
+
+_SEED_PIN: Final = {ZONE: "ap-northeast-2a", "nodeType": "nvidia"}
+_NO_FIT: Final = "no instance type which had enough resources and the required offering met the scheduling requirements"
+
+CASES: Final = (
+    Case(
+        name="seed-efa-8-on-g6e-8xlarge",
+        cause="efa-count-exceeds-instance",
+        says=_NO_FIT,
+        pools=(_gpu_pool(),),
+        pod=PodShape(resources={GPU: "1", EFA: "8"}, selector={INSTANCE_TYPE: "g6e.8xlarge", **_SEED_PIN}),
+        relief_pod=PodShape(resources={GPU: "1", EFA: "1"}, selector={INSTANCE_TYPE: "g6e.8xlarge", **_SEED_PIN}),
+    ),
+    Case(
+        name="gpu-16-on-p4d",
+        cause="gpu-count-exceeds-instance",
+        says="no instance type has enough resources",
+        pools=(_gpu_pool(),),
+        pod=_on("p4d.24xlarge", {GPU: "16"}),
+        relief_pod=_on("p4d.24xlarge", {GPU: "8"}),
+    ),
+    Case(
+        name="zone-pin-without-the-type",
+        cause="zone-not-offered",
+        says="no instance type met all requirements",
+        pools=(_gpu_pool(),),
+        pod=PodShape(resources={GPU: "8"}, selector={INSTANCE_TYPE: "p4d.24xlarge", ZONE: "ap-northeast-2a"}),
+        relief_pod=_on("p4d.24xlarge", {GPU: "8"}),
+    ),
+    Case(
+        name="spot-where-only-on-demand-is-offered",
+        cause="capacity-type-not-offered",
+        says="no instance type met all requirements",
+        pools=(node_pool("large-memory", [requirement(CAPACITY_TYPE, "In", "spot")]),),
+        pod=_on("u7i-6tb.112xlarge", {"memory": "4Ti"}),
+        relief_pool={
+            "spec": {"template": {"spec": {"requirements": [requirement(CAPACITY_TYPE, "In", "spot", "on-demand")]}}}
+        },
+    ),
+    Case(
+        name="efa-on-g5-2xlarge",
+        cause="efa-unsupported",
+        says=_NO_FIT,
+        pools=(_gpu_pool(),),
+        pod=_on("g5.2xlarge", {GPU: "1", EFA: "1"}),
+        relief_pod=_on("g5.2xlarge", {GPU: "1"}),
+    ),
+    Case(
+        name="selector-excluded-by-the-pool",
+        cause="requirement-conflict",
+        says="incompatible requirements, key node.kubernetes.io/instance-type",
+        pools=(node_pool("gpu", [requirement(INSTANCE_TYPE, "In", "p4d.24xlarge", "p5.48xlarge")]),),
+        pod=_on("g5.2xlarge", {GPU: "1"}),
+        relief_pool={
+            "spec": {
+                "template": {"spec": {"requirements": [requirement(INSTANCE_TYPE, "In", "g5.2xlarge", "p4d.24xlarge")]}}
+            }
+        },
+    ),
+    Case(
+        name="unknown-label",
+        cause="unknown-label",
+        says="does not have known values",
+        pools=(_gpu_pool(),),
+        pod=PodShape(resources={GPU: "1"}, selector={"example.com/team": "vision"}),
+        relief_pod=PodShape(resources={GPU: "1"}),
+    ),
+    Case(
+        name="taint-not-tolerated",
+        cause="taint-not-tolerated",
+        says="did not tolerate taint",
+        pools=(_gpu_pool(taints=[{"key": GPU, "value": "true", "effect": "NoSchedule"}]),),
+        pod=PodShape(resources={GPU: "1"}),
+        relief_pod=PodShape(
+            resources={GPU: "1"}, spec={"tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]}
+        ),
+    ),
+    Case(
+        name="nodepool-limit",
+        cause="nodepool-limit-exceeded",
+        says="all available instance types exceed limits for nodepool (NodePool=gpu)",
+        pools=(node_pool("gpu", [requirement(INSTANCE_TYPE, "In", "p4d.24xlarge")], limits={GPU: "4"}),),
+        pod=PodShape(resources={GPU: "8"}),
+        relief_pool={"spec": {"limits": {GPU: "8"}}},
+    ),
+    # The same limit in a pool that smaller types fit under: Karpenter drops the types above the limit before it looks
+    # at the pod, so its refusal does not speak of a limit at all.
+    Case(
+        name="nodepool-limit-unspoken",
+        cause="nodepool-limit-exceeded",
+        says="no instance type met the scheduling requirements or had enough resources",
+        pools=(_gpu_pool(limits={GPU: "4"}),),
+        pod=_on("p4d.24xlarge", {GPU: "8"}),
+        relief_pool={"spec": {"limits": {GPU: "8"}}},
+    ),
+    Case(
+        name="more-memory-than-any-type",
+        cause="resource-exceeds-instance",
+        says="no instance type has enough resources",
+        pools=(_gpu_pool(),),
+        pod=PodShape(resources={GPU: "1", "memory": "40Ti"}),
+        relief_pod=PodShape(resources={GPU: "1", "memory": "40Gi"}),
+    ),
+    Case(
+        name="min-values",
+        cause="min-values-unmet",
+        says="minValues requirement is not met",
+        pools=(
+            node_pool("gpu", [{**requirement(INSTANCE_TYPE, "In", "p4d.24xlarge", "p5.48xlarge"), "minValues": 2}]),
+        ),
+        pod=PodShape(resources={GPU: "8"}, selector={ZONE: "ap-northeast-2b"}),
+        relief_pod=None,
+        relief_pool={
+            "spec": {
+                "template": {
+                    "spec": {"requirements": [requirement(INSTANCE_TYPE, "In", "p4d.24xlarge", "p5.48xlarge")]}
+                }
+            }
+        },
+    ),
+)

@@ -1,0 +1,68 @@
+"""Fixtures of the tests that need the bed. Without Go they are reported as not run, loudly, never as passed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from tests.cluster.bed import Bed, new_folder, start_bed
+from tests.cluster.bot_access import BotAccess, grant_access
+from tests.cluster.build import BinariesMissingError, ensure_assets
+from tests.cluster.workbench import Workbench
+
+REQUIRED: Final = "KARPENTER_BOT_REQUIRE_CLUSTER"
+_NOT_RUN: Final = pytest.StashKey[str]()
+_failed: Final[list[str]] = []
+
+
+@pytest.fixture(scope="session")
+def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
+    """One bed for the whole session; its folder with all logs is kept when a test failed."""
+    try:
+        assets = ensure_assets()
+    except BinariesMissingError as missing:
+        if os.environ.get(REQUIRED):
+            pytest.fail(f"{REQUIRED} is set and the test bed cannot be built: {missing}", pytrace=False)
+        request.config.stash[_NOT_RUN] = str(missing)
+        pytest.skip(f"NOT RUN: {missing}")
+    folder = new_folder()
+    running = start_bed(assets, folder)
+    try:
+        yield running
+    finally:
+        running.stop()
+        shutil.rmtree(folder / "etcd", ignore_errors=True)
+        if not _failed:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def bot(bed: Bed) -> BotAccess:
+    """The bot's command line under the deployed read role."""
+    return grant_access(bed)
+
+
+@pytest.fixture
+def bench(bed: Bed) -> Iterator[Workbench]:
+    """A namespace of its own; afterwards it, every NodePool and every node of Karpenter's are gone."""
+    workbench = Workbench(bed=bed, namespace=f"t-{uuid.uuid4().hex[:8]}")
+    workbench.set_up()
+    try:
+        yield workbench
+    finally:
+        workbench.clean_up()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _failed.extend([report.nodeid] * report.failed)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if message := config.stash.get(_NOT_RUN, ""):
+        terminalreporter.section("CLUSTER TESTS DID NOT RUN", sep="!", red=True, bold=True)
+        terminalreporter.line(message)

@@ -1,0 +1,211 @@
+"""What a test does on the bed: NodePools, pods, waiting for what Karpenter says and makes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+
+from tests.cluster.api import Api, ApiError, KubeObject, wait_for
+from tests.cluster.bed import Bed
+
+SECONDS: Final = 60.0
+"""How long a test waits for something that takes a moment on an idle machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    bed: Bed
+    namespace: str
+
+    @property
+    def api(self) -> Api:
+        return self.bed.admin
+
+    def set_up(self) -> None:
+        self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
+        wait_for(
+            "default service account",
+            lambda: self.api.find("v1", "ServiceAccount", "default", self.namespace),
+            seconds=SECONDS,
+        )
+
+    def clean_up(self) -> None:
+        """Pods first, and until they are really gone: a pod left Pending would get a node from the next test's pool."""
+        self._delete_owners()
+        self.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}/pods", query={"gracePeriodSeconds": "0"})
+        wait_for("pods to go", lambda: not self.api.list("v1", "Pod", self.namespace), seconds=SECONDS)
+        for pool in self.api.list("karpenter.sh/v1", "NodePool"):
+            self.api.delete("karpenter.sh/v1", "NodePool", pool["metadata"]["name"])
+        self.api.delete("v1", "Namespace", self.namespace, propagationPolicy="Background")
+        self._remove_at_once("karpenter.sh/v1", "NodeClaim")
+        self._remove_at_once("v1", "Node", labelSelector="karpenter.sh/nodepool")
+        wait_for(
+            "NodeClaims and nodes of Karpenter to go",
+            lambda: (
+                not self.api.list("karpenter.sh/v1", "NodeClaim")
+                and not self.api.list("v1", "Node", labelSelector="karpenter.sh/nodepool")
+            ),
+            seconds=SECONDS,
+        )
+
+    def _delete_owners(self) -> None:
+        """What would make pods again goes before them, from the top of the chain."""
+        kinds = (("trainer.kubeflow.org/v1alpha1", "TrainJob"), ("apps/v1", "Deployment"))
+        for api_version, kind in kinds:
+            for found in self.api.list(api_version, kind, self.namespace):
+                self.api.delete(api_version, kind, found["metadata"]["name"], self.namespace)
+        wait_for(
+            "replica sets and jobs to go",
+            lambda: (
+                not self.api.list("apps/v1", "ReplicaSet", self.namespace)
+                and not self.api.list("batch/v1", "Job", self.namespace)
+            ),
+            seconds=SECONDS,
+        )
+
+    def _remove_at_once(self, api_version: str, kind: str, **query: str) -> None:
+        """Deletes without Karpenter's finalizer: its orderly drain of an empty node takes six seconds a test."""
+        for found in self.api.list(api_version, kind, **query):
+            name = found["metadata"]["name"]
+            self.api.delete(api_version, kind, name)
+            try:
+                self.api.patch(api_version, kind, name, {"metadata": {"finalizers": None}})
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+
+    def create_node_pool(self, name: str, requirements: list[KubeObject], **spec: object) -> KubeObject:
+        return self.api.create(node_pool(name, requirements, **spec))
+
+    def create_pod(self, name: str, resources: Mapping[str, str], **spec: object) -> KubeObject:
+        return self.api.create(pod(name, self.namespace, resources, **spec))
+
+    def create_deployment(self, name: str, resources: Mapping[str, str], **spec: object) -> KubeObject:
+        """One replica of such a pod, made by the real controllers: its template can be patched, a bare pod cannot."""
+        template = pod(name, self.namespace, resources, **{"restartPolicy": "Always", **spec})
+        labels = {"app": name}
+        return self.api.create(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": name, "namespace": self.namespace},
+                "spec": {
+                    "replicas": 1,
+                    "strategy": {"type": "Recreate"},
+                    "selector": {"matchLabels": labels},
+                    "template": {"metadata": {"labels": labels}, "spec": template["spec"]},
+                },
+            }
+        )
+
+    def pending_pod_of(self, deployment: str) -> str:
+        """Waits for the Deployment's pod and returns its name."""
+        found = wait_for(f"pod of {deployment}", lambda: self._pods_of(deployment, "Pending"), seconds=SECONDS)
+        assert isinstance(found, list)
+        return str(found[0]["metadata"]["name"])
+
+    def node_of_deployment(self, deployment: str) -> KubeObject:
+        """Waits until the Deployment's (newest) pod runs and returns its node."""
+        found = wait_for(f"{deployment} to run", lambda: self._pods_of(deployment, "Running"), seconds=SECONDS)
+        assert isinstance(found, list)
+        return self.api.get("v1", "Node", found[0]["spec"]["nodeName"])
+
+    def _pods_of(self, deployment: str, phase: str) -> list[KubeObject]:
+        pods = self.api.list("v1", "Pod", self.namespace, labelSelector=f"app={deployment}")
+        return [found for found in pods if found["status"].get("phase") == phase]
+
+    def pending_pods(self, count: int) -> list[str]:
+        """Waits until the namespace has so many pending pods and returns their names."""
+
+        def pending() -> list[str]:
+            found = self.api.list("v1", "Pod", self.namespace, fieldSelector="status.phase=Pending")
+            return [str(each["metadata"]["name"]) for each in found] if len(found) == count else []
+
+        found = wait_for(f"{count} pending pods", pending, seconds=SECONDS)
+        assert isinstance(found, list)
+        return found
+
+    def refusal(self, name: str) -> str:
+        """The error of Karpenter's "could not schedule pod" line for this pod, read through the API server."""
+        found = wait_for(f"Karpenter's refusal of {name}", lambda: self._refusal_now(name), seconds=SECONDS)
+        return str(found)
+
+    def _refusal_now(self, name: str) -> str:
+        for line in reversed(self.bed.karpenter_log().splitlines()):
+            if self.namespace in line and "could not schedule pod" in line:
+                entry = json.loads(line)
+                if entry["Pod"] == {"name": name, "namespace": self.namespace}:
+                    return str(entry["error"])
+        return ""
+
+    def bound_node(self, name: str) -> KubeObject:
+        """Waits until the pod runs on a node, and returns that node."""
+        found = wait_for(f"pod {name} to run", lambda: self._running(name), seconds=SECONDS)
+        assert isinstance(found, dict)
+        return self.api.get("v1", "Node", found["spec"]["nodeName"])
+
+    def initialized_claim(self) -> KubeObject:
+        """Waits until the one NodeClaim is Initialized (node joined, resources registered) and returns it."""
+        found = wait_for("the NodeClaim to be Initialized", self._initialized_claim_now, seconds=SECONDS)
+        assert isinstance(found, dict)
+        return found
+
+    def _initialized_claim_now(self) -> KubeObject | None:
+        (claim,) = self.api.list("karpenter.sh/v1", "NodeClaim")
+        conditions = {c["type"]: c["status"] for c in claim.get("status", {}).get("conditions", [])}
+        return claim if conditions.get("Initialized") == "True" else None
+
+    def _running(self, name: str) -> KubeObject | None:
+        found = self.api.get("v1", "Pod", name, self.namespace)
+        return found if found["status"].get("phase") == "Running" else None
+
+    def refused(self, manifest: KubeObject) -> str:
+        """The API server's message when it refuses to create this; fails when it does not."""
+        with pytest.raises(ApiError) as refused:
+            self.api.create(manifest)
+        assert refused.value.status == 422, refused.value
+        return refused.value.message
+
+
+def requirement(key: str, operator: str, *values: str) -> KubeObject:
+    return {"key": key, "operator": operator, **({"values": list(values)} if values else {})}
+
+
+def node_pool(name: str, requirements: list[KubeObject], **spec: object) -> KubeObject:
+    """A NodePool on the kwok provider's node class; `spec` is merged into `.spec` (taints go by `taints=`)."""
+    template_spec: KubeObject = {
+        "nodeClassRef": {"group": "karpenter.kwok.sh", "kind": "KWOKNodeClass", "name": "default"},
+        "requirements": requirements,
+        "expireAfter": "Never",
+    }
+    if "taints" in spec:
+        template_spec["taints"] = spec.pop("taints")
+    return {
+        "apiVersion": "karpenter.sh/v1",
+        "kind": "NodePool",
+        "metadata": {"name": name},
+        "spec": {
+            "template": {"spec": template_spec},
+            "disruption": {"consolidationPolicy": "WhenEmpty", "consolidateAfter": "Never"},
+            **spec,
+        },
+    }
+
+
+def pod(name: str, namespace: str, resources: Mapping[str, str], **spec: object) -> KubeObject:
+    """A one-container pod that asks for `resources` (as requests and limits alike); `spec` is merged into `.spec`."""
+    container = {
+        "name": "trainer",
+        "image": "example.com/trainer:1",
+        "resources": {"requests": dict(resources), "limits": dict(resources)},
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "containers": [container], **spec},
+    }
