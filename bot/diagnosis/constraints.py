@@ -15,7 +15,8 @@ from bot.diagnosis.pods import Ask, Variant, untolerated
 from bot.diagnosis.requirements import Requirement, Requirements
 from bot.diagnosis.scheduling import PLACEHOLDER, Round
 from bot.diagnosis.space import Rows, Space, Types
-from bot.diagnosis.templates import NODES, Template, implied_labels, ready_problem
+from bot.diagnosis.state_nodes import NODES
+from bot.diagnosis.templates import Template, implied_labels, ready_problem
 from bot.diagnosis.topology import Group, choose
 from bot.diagnosis.volumes import VolumeDemand, demands
 from bot.karpenter import TopologyRule

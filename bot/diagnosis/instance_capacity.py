@@ -14,10 +14,10 @@ from typing import Final
 from bot.diagnosis.ami_families import CUSTOM, DEFAULT_VOLUME, AmiFamily, family_of
 from bot.diagnosis.instance_labels import architecture
 from bot.diagnosis.instance_tables import FIGURES
-from bot.model.ec2 import InstanceTypeInfo
+from bot.model.ec2 import InstanceTypeInfo, NetworkInfo
 from bot.model.karpenter import BlockDeviceMapping, EC2NodeClass, Kubelet, NetworkInterface
 from bot.model.labels import EFA
-from bot.model.quantities import Format, Quantity, QuantityError, Resources, less, total
+from bot.model.quantities import Format, Quantity, QuantityError, Resources, total
 from bot.model.world import Settings
 
 CPU: Final = "cpu"
@@ -40,68 +40,85 @@ _KUBE_STORAGE: Final = Quantity.parse("1Gi")
 _PERCENTAGE: Final = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%", re.ASCII)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Machine:
-    """An instance type by itself. The parts that no EC2NodeClass changes are worked out once."""
+    """What of an instance type's capacity no EC2NodeClass changes; worked out once.
 
-    info: InstanceTypeInfo
+    `memory_mib` is before the hypervisor takes its share; `interfaces` are the default network card's, the only one that
+    the VPC CNI uses; `instance_store` is in GB.
+    """
 
-    @cached_property
-    def vcpus(self) -> int:
-        return self.info.v_cpu_info.default_v_cpus
+    vcpus: int
+    memory_mib: int
+    interfaces: int
+    addresses: int
+    instance_store: int
+    devices: Resources
+    reserved_cpu: Quantity
+    private_addresses: Quantity | None
 
-    @cached_property
-    def memory_mib(self) -> int:
-        """Memory before the hypervisor takes its share."""
-        arm = self.info.processor_info.supported_architectures[:1] == ("arm64",)
-        return self.info.memory_info.size_in_mi_b - (_GRAVITON_CMA_MIB if arm else 0)
-
-    @cached_property
-    def devices(self) -> Resources:
-        """What the type has of CPU, devices and branch interfaces."""
-        figures = FIGURES.get(self.info.instance_type)
-        neuron = self.info.neuron_info.neuron_devices if self.info.neuron_info else ()
-        efa = self.info.network_info.efa_info
-        counts = {
-            CPU: self.vcpus,
-            POD_ENI: figures.branch_interfaces if figures else 0,
-            **dict.fromkeys(_GPU_MAKERS.values(), 0),
-            "aws.amazon.com/neuron": sum(device.count for device in neuron),
-            # Karpenter counts the cores of the first kind of device alone
-            "aws.amazon.com/neuroncore": neuron[0].count * neuron[0].core_info.count if neuron else 0,
-            EFA: efa.maximum_efa_interfaces if efa else 0,
-        }
-        for gpu in self.info.gpu_info.gpus if self.info.gpu_info else ():
-            if gpu.manufacturer in _GPU_MAKERS:
-                counts[_GPU_MAKERS[gpu.manufacturer]] += gpu.count
-        return {name: Quantity.of(count) for name, count in counts.items()}
-
-    @cached_property
-    def reserved_cpu(self) -> Quantity:
-        """CPU that is kept for the kubelet (kubeReservedResources); each share is cut to whole milli-cores."""
-        milli = self.vcpus * 1000
-        shares = (int((min(milli, end) - start) * part) for start, end, part in _CPU_SHARES if milli >= start)
-        return Quantity(sum(shares) * 10**6)
-
-    @cached_property
-    def interfaces(self) -> int:
-        """Interfaces of the default network card; the VPC CNI uses no other."""
-        network = self.info.network_info
-        cards = network.network_cards
-        if network.default_network_card_index < len(cards):
-            return cards[network.default_network_card_index].maximum_network_interfaces
-        return network.maximum_network_interfaces
+    @classmethod
+    def of(cls, info: InstanceTypeInfo) -> "Machine":
+        """Reads EC2's description."""
+        store = info.instance_storage_info
+        arm = info.processor_info.supported_architectures[:1] == ("arm64",)
+        return cls(
+            vcpus=info.v_cpu_info.default_v_cpus,
+            memory_mib=info.memory_info.size_in_mi_b - (_GRAVITON_CMA_MIB if arm else 0),
+            interfaces=_interfaces(info.network_info),
+            addresses=info.network_info.ipv4_addresses_per_interface,
+            instance_store=store.total_size_in_gb if store else 0,
+            devices=_devices(info),
+            reserved_cpu=_reserved_cpu(info.v_cpu_info.default_v_cpus),
+            private_addresses=_private_addresses(info),
+        )
 
     def eni_limited_pods(self, taken: int) -> int:
         """Pods that have an address when `taken` interfaces serve other purposes (ENILimitedPods)."""
         usable = self.interfaces - taken
-        return usable * (self.info.network_info.ipv4_addresses_per_interface - 1) + 2 if usable > 0 else 0
+        return usable * (self.addresses - 1) + 2 if usable > 0 else 0
 
-    @cached_property
-    def private_addresses(self) -> Quantity:
-        """Addresses for Windows pods (privateIPv4Address)."""
-        figures = FIGURES.get(self.info.instance_type)
-        return Quantity.of(figures.addresses - 1 if figures and figures.addresses is not None else 0)
+
+def _devices(info: InstanceTypeInfo) -> dict[str, Quantity]:
+    """CPU, devices and branch interfaces."""
+    figures = FIGURES.get(info.instance_type)
+    neuron = info.neuron_info.neuron_devices if info.neuron_info else ()
+    efa = info.network_info.efa_info
+    counts = {
+        CPU: info.v_cpu_info.default_v_cpus,
+        POD_ENI: figures.branch_interfaces if figures else 0,
+        **dict.fromkeys(_GPU_MAKERS.values(), 0),
+        "aws.amazon.com/neuron": sum(device.count for device in neuron),
+        # Karpenter counts the cores of the first kind of device alone
+        "aws.amazon.com/neuroncore": neuron[0].count * neuron[0].core_info.count if neuron else 0,
+        EFA: efa.maximum_efa_interfaces if efa else 0,
+    }
+    for gpu in info.gpu_info.gpus if info.gpu_info else ():
+        if gpu.manufacturer in _GPU_MAKERS:
+            counts[_GPU_MAKERS[gpu.manufacturer]] += gpu.count
+    return {name: Quantity.of(count) for name, count in counts.items()}
+
+
+def _reserved_cpu(vcpus: int) -> Quantity:
+    """CPU that is kept for the kubelet (kubeReservedResources); each share is cut to whole milli-cores."""
+    milli = vcpus * 1000
+    shares = (int((min(milli, end) - start) * part) for start, end, part in _CPU_SHARES if milli >= start)
+    return Quantity(sum(shares) * 10**6)
+
+
+def _interfaces(network: NetworkInfo) -> int:
+    cards = network.network_cards
+    if network.default_network_card_index < len(cards):
+        return cards[network.default_network_card_index].maximum_network_interfaces
+    return network.maximum_network_interfaces
+
+
+def _private_addresses(info: InstanceTypeInfo) -> Quantity | None:
+    """Addresses for Windows pods (privateIPv4Address); None where Windows does not run (getOS)."""
+    if architecture(info) != "amd64":
+        return None
+    figures = FIGURES.get(info.instance_type)
+    return Quantity.of(figures.addresses - 1 if figures and figures.addresses is not None else 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,9 +166,8 @@ class Sizing:
 
     def storage(self, machine: Machine) -> Quantity:
         """Ephemeral storage before overhead (ephemeralStorage)."""
-        disks = machine.info.instance_storage_info
-        if self.raid0 and disks is not None and disks.total_size_in_gb:
-            return Quantity.of(disks.total_size_in_gb * 10**9)
+        if self.raid0 and machine.instance_store:
+            return Quantity.of(machine.instance_store * 10**9)
         return self.volume
 
     def memory(self, machine: Machine) -> Quantity:
@@ -183,7 +199,7 @@ class Sizing:
         }
         if self.interfaces:
             found[EFA] = Quantity.of(sum(i.interface_type == EFA_ONLY for i in self.interfaces))
-        if self.family.windows_build and architecture(machine.info) == "amd64":
+        if self.family.windows_build and machine.private_addresses is not None:
             found[PRIVATE_IPV4] = machine.private_addresses
         return found
 
@@ -226,4 +242,4 @@ def _threshold(capacity: Quantity, signal: str | None, default: Quantity) -> Qua
 
 def allocatable(capacity: Resources, overhead: Resources) -> dict[str, Quantity]:
     """What is left for pods, for every resource that the type has (types.go, computeAllocatable)."""
-    return less(capacity, overhead)
+    return {**capacity, **{name: capacity[name] - amount for name, amount in overhead.items() if name in capacity}}

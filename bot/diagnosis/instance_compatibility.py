@@ -19,7 +19,7 @@ def is_compatible(info: InstanceTypeInfo, node_class: EC2NodeClass | None) -> bo
         return True
     spec = node_class.spec
     return (
-        not (family_of(node_class) is AL2023 and info.instance_type.startswith("a1."))
+        not (info.instance_type.startswith("a1.") and family_of(node_class) is AL2023)
         and (not spec.network_interfaces or _takes(info.network_info, spec.network_interfaces))
         and (
             spec.cpu_options.nested_virtualization != "enabled"

@@ -6,10 +6,10 @@ stands, unavailable, so that an answer can say so. What EC2 refused a moment ago
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from bot.diagnosis.instance_tables import FIGURES, PRICED_REGIONS
 from bot.model.ec2 import CapacityReservation, InstanceTypeInfo, OnDemandPrice, SpotPrice
@@ -34,6 +34,32 @@ class Place:
     has_subnet: bool
 
 
+class Quote(NamedTuple):
+    """A price, None when it is not known here; `known`: Karpenter has one (what could not be read is taken to exist)."""
+
+    price: float | None
+    known: bool
+
+
+class Lane(NamedTuple):
+    """A zone as the offerings of a type see it: whether EC2 has the type there, and what bars all of them."""
+
+    place: Place
+    offered: bool
+    barred: tuple[Unavailable, ...]
+
+
+def lanes(places: Iterable[Place], offered: frozenset[str] | None) -> tuple[Lane, ...]:
+    """The zones for types that EC2 has in the zones `offered`; None: not read, so they may be anywhere."""
+    return tuple(_lane(place, offered) for place in places)
+
+
+def _lane(place: Place, offered: frozenset[str] | None) -> Lane:
+    here = offered is None or place.zone in offered
+    missing = ((here, Unavailable.NOT_OFFERED), (place.has_subnet, Unavailable.NO_SUBNET))
+    return Lane(place, here, tuple(reason for given, reason in missing if not given))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
     """Dollars an hour: on-demand by type, spot by type and zone. None: not read."""
@@ -42,21 +68,20 @@ class Prices:
     on_demand: Mapping[str, float] | None
     spot: Mapping[tuple[str, str], float] | None
 
-    def quote(self, name: str, zone: str, capacity_type: str) -> tuple[float | None, bool]:
-        """The price, and whether Karpenter has one; a price that could not be read is taken to exist.
+    def of_on_demand(self, name: str) -> Quote:
+        """Karpenter begins with a table of on-demand prices and keeps what the Pricing API lacks (Reset).
 
-        Karpenter starts with a table of on-demand prices, which also serves for spot until spot prices are read (Reset,
-        UpdateOnDemandPricing, SpotPrice). Such a price is another region's and old: it counts, but is not told.
+        Such a price is another region's and old: it counts as one, but is not told.
         """
-        if capacity_type == SPOT:
-            if not self.spot:
-                return None, self.spot is None or self._priced_from_start(name)
-            price = self.spot.get((name, zone))
-            return price, price is not None
-        if self.on_demand is None:
-            return None, True
-        price = self.on_demand.get(name)
-        return price, price is not None or self._priced_from_start(name)
+        price = None if self.on_demand is None else self.on_demand.get(name)
+        return Quote(price, price is not None or self.on_demand is None or self._priced_from_start(name))
+
+    def of_spot(self, name: str, zone: str) -> Quote:
+        """Until spot prices are there, the table of on-demand prices stands in for them (SpotPrice)."""
+        if not self.spot:
+            return Quote(None, self.spot is None or self._priced_from_start(name))
+        price = self.spot.get((name, zone))
+        return Quote(price, price is not None)
 
     def _priced_from_start(self, name: str) -> bool:
         region = PRICED_REGIONS.index(self.region) if self.region in PRICED_REGIONS else 0
@@ -91,9 +116,8 @@ def _dollars(text: str) -> float | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """Where and for how much: all that offerings of one EC2NodeClass depend on, besides the type."""
+    """For how much, and what is reserved: all that offerings of one EC2NodeClass depend on besides type and zone."""
 
-    places: tuple[Place, ...]
     prices: Prices
     reservations: Mapping[str, Sequence[CapacityReservationStatus]]
     """Those that the EC2NodeClass found, by instance type."""
@@ -101,48 +125,40 @@ class Market:
     """EC2's own description of each reservation, by id; None: not read."""
 
     def offerings(
-        self, info: InstanceTypeInfo, offered: frozenset[str] | None, barred: tuple[Unavailable, ...] = ()
+        self, info: InstanceTypeInfo, among: tuple[Lane, ...], barred: tuple[Unavailable, ...] = ()
     ) -> tuple[Offering, ...]:
-        """All offerings of a type; all of them are unavailable for the reasons in `barred`.
-
-        `offered`: the zones where EC2 has the type; None: not read, so it may be anywhere.
-        """
-        rows = (row for place in self.places for row in self._row(info, place, (*_misplaced(place, offered), *barred)))
-        held = self.reservations.get(info.instance_type)
-        return (*rows, *(self._reserved(status, offered, barred) for status in held)) if held else tuple(rows)
-
-    def _row(self, info: InstanceTypeInfo, place: Place, barred: tuple[Unavailable, ...]) -> Iterator[Offering]:
-        """On-demand and spot in one zone (BaseResolver.ResolveOfferings)."""
-        for capacity_type in (ON_DEMAND, SPOT):
-            price, priced = self.prices.quote(info.instance_type, place.zone, capacity_type)
-            reasons = barred
-            if capacity_type not in info.supported_usage_classes:
-                reasons = (*reasons, Unavailable.NOT_SOLD)
-            elif not priced and Unavailable.NOT_OFFERED not in reasons:
-                # Where EC2 does not have the type, nothing can have a price: naming both would be noise
-                reasons = (*reasons, Unavailable.NO_PRICE)
-            yield Offering(
-                capacity_type=capacity_type,
-                zone=place.zone,
-                zone_id=place.zone_id,
-                price=price,
-                unavailable=reasons,
-            )
+        """All offerings of a type: on-demand and spot in each zone, then the reservations. `barred` goes for all."""
+        on_demand = self.prices.of_on_demand(info.instance_type)
+        unsold = tuple(
+            (Unavailable.NOT_SOLD,) if c not in info.supported_usage_classes else () for c in (ON_DEMAND, SPOT)
+        )
+        rows: list[Offering] = []
+        for lane in among:
+            spot = self.prices.of_spot(info.instance_type, lane.place.zone)
+            reasons = lane.barred + barred
+            rows.append(_row(ON_DEMAND, lane, on_demand, reasons + unsold[0]))
+            rows.append(_row(SPOT, lane, spot, reasons + unsold[1]))
+        held = self.reservations.get(info.instance_type, ())
+        rows.extend(self._reserved(status, among, on_demand, barred) for status in held)
+        return tuple(rows)
 
     def _reserved(
-        self, status: CapacityReservationStatus, offered: frozenset[str] | None, barred: tuple[Unavailable, ...]
+        self,
+        status: CapacityReservationStatus,
+        among: tuple[Lane, ...],
+        on_demand: Quote,
+        barred: tuple[Unavailable, ...],
     ) -> Offering:
         """One reservation (ReservedCapacityResolver.ResolveOfferings): nearly free, yet dearer types cost more."""
-        place = next((p for p in self.places if p.zone == status.availability_zone), None)
-        price, _ = self.prices.quote(status.instance_type, status.availability_zone, ON_DEMAND)
+        lane = next((lane for lane in among if lane.place.zone == status.availability_zone), None)
         room = self._room(status.id)
         return Offering(
             capacity_type=RESERVED,
             zone=status.availability_zone,
-            zone_id=place.zone_id if place else "",
-            price=(price or 0.0) / _RESERVED_DISCOUNT,
+            zone_id=lane.place.zone_id if lane else "",
+            price=(on_demand.price or 0.0) / _RESERVED_DISCOUNT,
             unavailable=(
-                *(_misplaced(place, offered) if place else (Unavailable.NOT_OFFERED,)),
+                *(lane.barred if lane else (Unavailable.NOT_OFFERED,)),
                 *barred,
                 *(() if room else (Unavailable.RESERVATION_FULL,)),
                 *((Unavailable.UNSPECIFIED,) if status.state == _EXPIRING else ()),
@@ -159,8 +175,15 @@ class Market:
         return self.free[reservation].available_instance_count if reservation in self.free else 0
 
 
-def _misplaced(place: Place, offered: frozenset[str] | None) -> Iterator[Unavailable]:
-    if offered is not None and place.zone not in offered:
-        yield Unavailable.NOT_OFFERED
-    if not place.has_subnet:
-        yield Unavailable.NO_SUBNET
+def _row(capacity_type: str, lane: Lane, quote: Quote, reasons: tuple[Unavailable, ...]) -> Offering:
+    """One zone and capacity type (BaseResolver.ResolveOfferings)."""
+    # Where EC2 does not have the type, or does not sell it so, nothing can have a price: naming that too is noise
+    if not quote.known and lane.offered and Unavailable.NOT_SOLD not in reasons:
+        reasons = (*reasons, Unavailable.NO_PRICE)
+    return Offering(
+        capacity_type=capacity_type,
+        zone=lane.place.zone,
+        zone_id=lane.place.zone_id,
+        price=quote.price,
+        unavailable=reasons,
+    )

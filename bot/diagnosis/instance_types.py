@@ -7,14 +7,14 @@ are made once per region by `prepared`, and `catalogue` adds the rest: so ten cl
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from bot.diagnosis.ami_families import AmiFamily
 from bot.diagnosis.instance_capacity import MEMORY, Machine, Sizing, allocatable
 from bot.diagnosis.instance_compatibility import is_compatible
 from bot.diagnosis.instance_labels import ARCHITECTURES, NOTHING, architecture, one, own_labels
-from bot.diagnosis.instance_offerings import Market, Place, Prices, on_demand_prices, spot_prices
+from bot.diagnosis.instance_offerings import Lane, Market, Place, Prices, lanes, on_demand_prices, spot_prices
 from bot.model.ec2 import CapacityReservation, Ec2Facts, InstanceTypeInfo
 from bot.model.karpenter import CapacityReservationStatus, EC2NodeClass
 from bot.model.labels import (
@@ -43,6 +43,7 @@ _NO_MEMORY: Final[Mapping[str, Quantity]] = {}
 class Member:
     """One type of a region: `zones` are where EC2 has it (None: not read)."""
 
+    info: InstanceTypeInfo
     machine: Machine
     labels: Labels
     zones: frozenset[str] | None
@@ -58,7 +59,7 @@ class Region:
     """Every zone in which EC2 offers anything, sorted; where that was not read, every zone that has a subnet."""
     zone_ids: Mapping[str, str]
     prices: Prices
-    reservations: Mapping[str, CapacityReservation] | None = field(default=None)
+    reservations: Mapping[str, CapacityReservation] | None
 
 
 def resolve(
@@ -86,13 +87,15 @@ def prepared(ec2: Ec2Facts) -> Region:
     offered = _offered_zones(ec2)
     subnets = ec2.subnets or ()
     everywhere = {zone for zones in (offered or {}).values() for zone in zones}
+    described = {info.instance_type: info for info in ec2.instance_types or ()}
     members = tuple(
         Member(
-            machine=Machine(info),
+            info=info,
+            machine=Machine.of(info),
             labels={**own_labels(info), **({REGION: one(ec2.region)} if ec2.region else {})},
             zones=None if offered is None else offered.get(info.instance_type, NOTHING),
         )
-        for info in ec2.instance_types or ()
+        for info in described.values()
         if is_schedulable(info)
     )
     return Region(
@@ -131,68 +134,73 @@ def catalogue(
 ) -> Catalogue:
     """The region's types for one EC2NodeClass; None stands for one that leaves everything to Karpenter, on any subnet."""
     sizing = Sizing.of(node_class, settings)
-    market = _market(region, node_class, settings)
     own_reservations = _reservations(node_class)
-    reach = Reach(market.places)
+    market = Market(
+        prices=region.prices,
+        reservations=own_reservations if settings.reserved_capacity else {},
+        free=region.reservations,
+    )
+    places = _places(region, node_class)
+    reaches: dict[frozenset[str] | None, Reach] = {}
     types: list[InstanceType] = []
     for member in region.members:
-        info = member.machine.info
+        info = member.info
+        if member.zones not in reaches:
+            reaches[member.zones] = Reach.of(places, member.zones)
+        reach = reaches[member.zones]
         capacity = sizing.capacity(member.machine)
         overhead = sizing.overhead(member.machine, capacity)
         # A node's real memory replaces the estimate in capacity, not in the thresholds made from it (instancetype.go, get)
         if info.instance_type in memory:
             capacity[MEMORY] = memory[info.instance_type]
+        barred = () if is_compatible(info, node_class) else (Unavailable.INCOMPATIBLE,)
+        labels = {
+            **member.labels,
+            **reach.labels,
+            **_system_labels(info, sizing.family),
+            **_purchase_labels(info, own_reservations.get(info.instance_type, ())),
+            **_placement_group_labels(node_class),
+        }
         types.append(
             InstanceType(
                 name=info.instance_type,
-                labels={
-                    **member.labels,
-                    **_system_labels(info, sizing.family),
-                    **_purchase_labels(info, own_reservations.get(info.instance_type, ())),
-                    **_placement_group_labels(node_class),
-                    **reach.labels(member.zones),
-                },
+                labels=labels,
                 capacity=capacity,
                 allocatable=allocatable(capacity, overhead),
-                offerings=market.offerings(
-                    info, member.zones, () if is_compatible(info, node_class) else (Unavailable.INCOMPATIBLE,)
-                ),
+                offerings=market.offerings(info, reach.lanes, barred),
             )
         )
     return Catalogue(types=tuple(types))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reach:
-    """Zone labels by the set of zones that a type is offered in: few sets serve all types."""
+    """What a set of zones in which EC2 has a type means: few such sets serve all types of a region."""
 
-    def __init__(self, places: tuple[Place, ...]) -> None:
-        self._open = tuple(place for place in places if place.has_subnet)
-        self._known: dict[frozenset[str] | None, Labels] = {}
+    lanes: tuple[Lane, ...]
+    labels: Labels
 
-    def labels(self, offered: frozenset[str] | None) -> Labels:
-        """The zones where EC2 has the type and the EC2NodeClass a subnet, with those ids that are known."""
-        if offered not in self._known:
-            places = [place for place in self._open if offered is None or place.zone in offered]
-            ids = frozenset(place.zone_id for place in places if place.zone_id)
-            zones = frozenset(place.zone for place in places)
-            self._known[offered] = {ZONE: zones, **({ZONE_ID: ids} if ids else {})}
-        return self._known[offered]
+    @classmethod
+    def of(cls, places: tuple[Place, ...], offered: frozenset[str] | None) -> "Reach":
+        """The zone labels are those zones where EC2 has the type and the EC2NodeClass a subnet (computeRequirements).
+
+        When not a single zone of the region is known, the labels stay undefined rather than empty.
+        """
+        reached = lanes(places, offered)
+        within = [lane.place for lane in reached if not lane.barred]
+        ids = frozenset(place.zone_id for place in within if place.zone_id)
+        zones = frozenset(place.zone for place in within)
+        return cls(lanes=reached, labels={**({ZONE: zones} if places else {}), **({ZONE_ID: ids} if ids else {})})
 
 
-def _market(region: Region, node_class: EC2NodeClass | None, settings: Settings) -> Market:
-    """The EC2NodeClass's view of zones, prices and reservations. No subnet in its status: they are not known yet."""
+def _places(region: Region, node_class: EC2NodeClass | None) -> tuple[Place, ...]:
+    """The region's zones as the EC2NodeClass sees them. No subnet in its status: they are not known, so any may be there."""
     subnets = node_class.status.subnets if node_class else ()
     ids = {**region.zone_ids, **{subnet.zone: subnet.zone_id for subnet in subnets if subnet.zone_id}}
     own = {subnet.zone for subnet in subnets}
-    places = tuple(
+    return tuple(
         Place(zone=zone, zone_id=ids.get(zone, ""), has_subnet=not own or zone in own)
-        for zone in region.zones or tuple(sorted(own))
-    )
-    return Market(
-        places=places,
-        prices=region.prices,
-        reservations=_reservations(node_class) if settings.reserved_capacity else {},
-        free=region.reservations,
+        for zone in region.zones or sorted(own)
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.diagnosis.requirements import Requirement, Requirements
+from bot.diagnosis.requirements import Requirement, Requirements, integer
 from bot.model.kubernetes import (
     Container,
     NodeSelectorRequirement,
@@ -88,9 +88,21 @@ def tolerates(tolerations: Sequence[Toleration], taint: Taint) -> bool:
     return any(
         (not t.effect or t.effect == taint.effect)
         and (t.key == taint.key or (not t.key and t.operator == "Exists"))
-        and (t.operator == "Exists" or (t.operator in ("", "Equal") and t.value == taint.value))
+        and _value_tolerated(t, taint)
         for t in tolerations
     )
+
+
+def _value_tolerated(toleration: Toleration, taint: Taint) -> bool:
+    match toleration.operator:
+        case "Exists":
+            return True
+        case "" | "Equal":
+            return toleration.value == taint.value
+        case _:  # Gt and Lt, Kubernetes 1.35: the taint's number is above (below) the toleration's
+            left, right = integer(taint.value), integer(toleration.value)
+            comparable = left is not None and right is not None
+            return comparable and (left > right if toleration.operator == "Gt" else left < right)  # type: ignore[operator]
 
 
 def untolerated(tolerations: Sequence[Toleration], taints: Sequence[Taint]) -> tuple[Taint, ...]:

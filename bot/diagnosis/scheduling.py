@@ -6,7 +6,7 @@ findings (bot.karpenter), so that the message it would log can be predicted.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
@@ -14,7 +14,8 @@ from bot.diagnosis import existing, volumes
 from bot.diagnosis.pods import HostPort, Variant, host_ports_of, requests_of, untolerated, variants
 from bot.diagnosis.requirements import Clash, Requirement, Requirements
 from bot.diagnosis.space import Space, Types
-from bot.diagnosis.templates import NODES, Template, min_values_unmet, ready_problem, templates, within_limits
+from bot.diagnosis.state_nodes import NODES
+from bot.diagnosis.templates import Template, min_values_unmet, ready_problem, templates, within_limits
 from bot.diagnosis.topology import Group, Topology, choose
 from bot.diagnosis.validation import ignored
 from bot.karpenter import (
@@ -106,7 +107,12 @@ class Round:
     volumes: tuple[Requirements, ...]
     topology: Topology
     version: tuple[int, ...] = NEWEST
-    relax_min_values: bool = field(default=False)
+    relax_min_values: bool = False
+
+    @property
+    def load(self) -> existing.Load:
+        """What the pod brings to an existing node."""
+        return existing.Load(requests=self.requests, ports=self.ports, volumes=self.volumes)
 
 
 def begin(world: World, pod: Pod, refused: Sequence[Refused], version: tuple[int, ...] = NEWEST) -> Round:
@@ -151,7 +157,7 @@ def solve(this: Round) -> Decision:
     ):
         tried = variant
         groups = this.topology.groups(variant)
-        node = existing.fitting_node(this.world, variant, this.requests, this.ports, this.volumes, groups)
+        node = existing.fitting_node(this.world, variant, this.load, groups)
         if node:
             return Decision(node=node, variant=variant)
         if not this.templates:

@@ -11,13 +11,13 @@ from typing import Final
 from bot.diagnosis.pods import HostPort, first_variant, host_ports_of, relax, requests_of, untolerated
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
 from bot.diagnosis.space import Space, Types, bits, indexed
+from bot.diagnosis.state_nodes import state_nodes
 from bot.model.karpenter import NodePool
 from bot.model.kubernetes import DaemonSet, Pod, PodSpec, Toleration
 from bot.model.labels import AWS_DOMAIN, INITIALIZED, NODEPOOL, REGISTERED
-from bot.model.quantities import ZERO, Quantity, Resources, less, total
+from bot.model.quantities import ZERO, Resources, less, total
 from bot.model.world import Refused, World
 
-NODES: Final = "nodes"
 NODE_CLASSES: Final = frozenset(
     {
         (AWS_DOMAIN, "EC2NodeClass"),
@@ -141,28 +141,15 @@ def template(world: World, pool: NodePool, refused: Sequence[Refused]) -> Templa
 def remaining_limits(world: World, pool: NodePool) -> Resources | None:
     """limits − capacity of the pool's nodes and NodeClaims that are not being deleted; None without limits.
 
-    Source: scheduler.go updateRemainingResources; a node counts `nodes: 1` and shows its NodeClaim's capacity until its own
-    is known (state/statenode.go Capacity).
+    Source: scheduler.go, updateRemainingResources.
     """
     if not pool.spec.limits:
         return None
     name = pool.metadata.name
-    claims = [c for c in world.node_claims if c.metadata.labels.get(NODEPOOL) == name]
-    of_node = {c.status.node_name: c for c in claims if c.status.node_name}
-    nodes = {n.metadata.name: n for n in world.nodes if n.metadata.labels.get(NODEPOOL) == name}
-    used: list[Resources] = []
-    for node_name, node in nodes.items():
-        claim = of_node.get(node_name)
-        if node.metadata.deletion_timestamp or (claim and claim.metadata.deletion_timestamp):
-            continue
-        known = {k: v for k, v in node.status.capacity.items() if v}
-        used.append({**(claim.status.capacity if claim else {}), **known, NODES: Quantity.of(1)})
-    used.extend(
-        {**claim.status.capacity, NODES: Quantity.of(1)}
-        for claim in claims
-        if claim.status.node_name not in nodes and not claim.metadata.deletion_timestamp
+    return less(
+        pool.spec.limits,
+        total(n.capacity for n in state_nodes(world) if n.labels.get(NODEPOOL) == name and not n.deleting),
     )
-    return less(pool.spec.limits, total(used))
 
 
 def within_limits(space: Space, types: Types, remaining: Resources | None) -> Types:

@@ -176,7 +176,9 @@ class Topology:
     ) -> Group:
         namespaces = self._namespaces(variant.pod, term)
         counted = _NodeFilter.of(variant, spread)
-        domains = dict.fromkeys(self._domains(term.topology_key, variant.tolerations, spread), 0)
+        ignore_taints = spread is not None and spread.node_taints_policy == "Ignore"
+        tolerations = None if ignore_taints else variant.tolerations
+        domains = dict.fromkeys(self._domains(term.topology_key, tolerations), 0)
         for node in self._world.nodes:
             domain = node.metadata.labels.get(term.topology_key)
             if domain is not None and counted.matches(node):
@@ -205,7 +207,7 @@ class Topology:
             affinity = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity else None
             for term in affinity.required_during_scheduling_ignored_during_execution if affinity else ():
                 namespaces = self._namespaces(pod, term)
-                domains = dict.fromkeys(self._domains(term.topology_key, variant.tolerations, None), 0)
+                domains = dict.fromkeys(self._domains(term.topology_key, pod.spec.tolerations), 0)
                 domain = node.metadata.labels.get(term.topology_key) if node else None
                 if domain is not None:
                     domains[domain] = domains.get(domain, 0) + 1
@@ -243,19 +245,20 @@ class Topology:
         }
         return frozenset({*term.namespaces, *selected})
 
-    def _domains(
-        self, key: str, tolerations: Sequence[Toleration], spread: TopologySpreadConstraint | None
-    ) -> Iterator[str]:
-        """Domains that NodePools can make (topology.go buildDomainGroups); with Honor only behind tolerated taints."""
+    def _domains(self, key: str, tolerations: Sequence[Toleration] | None) -> Iterator[str]:
+        """Domains that NodePools can make (topology.go buildDomainGroups), those behind untolerated taints left out.
+
+        Affinity rules have no taint policy, and Karpenter then honours taints; None means that taints are ignored.
+        """
         if key not in self._universe:
             self._universe[key] = {}
             for pool in self._world.node_pools:
-                if not ready_problem(pool) and pool.metadata.name in self._world.catalogues:
+                catalogue = self._world.catalogues.get(pool.metadata.name)
+                if not ready_problem(pool) and catalogue is not None and catalogue.types:
                     for domain in self._domains_of(pool, key):
                         self._universe[key].setdefault(domain, []).append(pool.spec.template.spec.taints)
-        honor = spread is not None and spread.node_taints_policy == "Honor"
         for domain, taint_lists in self._universe[key].items():
-            if not honor or any(all(tolerates(tolerations, t) for t in taints) for taints in taint_lists):
+            if tolerations is None or any(all(tolerates(tolerations, t) for t in taints) for taints in taint_lists):
                 yield domain
 
     def _domains_of(self, pool: NodePool, key: str) -> set[str]:

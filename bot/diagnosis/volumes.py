@@ -177,7 +177,9 @@ def _bound_problem(world: World, full: str, claim: PersistentVolumeClaim) -> Vol
         )
     if _BIND_COMPLETED not in claim.metadata.annotations:
         name = claim.metadata.name
-        return VolumeClaimUnusable(problem=VolumeProblem.NOT_BIND_COMPLETED, claim=name, volume=volume_name)
+        return VolumeClaimUnusable(
+            problem=VolumeProblem.NOT_BIND_COMPLETED, claim=name, volume=volume_name, detail=_BIND_COMPLETED
+        )
     return None
 
 

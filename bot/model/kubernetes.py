@@ -207,6 +207,7 @@ class PodTemplate(Object, frozen=True):
 
 
 class DaemonSetSpec(Object, frozen=True):
+    selector: LabelSelector | None = None
     template: PodTemplate = PodTemplate()
 
 

@@ -1,6 +1,6 @@
 """Where templates run: sandboxed, strict about names, and with every inserted value marked as a value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import CodeType, TracebackType
@@ -59,8 +59,10 @@ def moment(text: str) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if at.tzinfo else text
 
 
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def _counted(number: int | str, one: str, many: str = "") -> str:
+    """`1 node`, `1,363 nodes`; a quantity that is text stays as it is written."""
+    figures = f"{number:,}" if isinstance(number, int) else str(number)
+    return f"{figures} {one if figures == '1' else many or one + 's'}"
 
 
 def _code(value: object) -> Markup:
@@ -72,13 +74,17 @@ def _words(context: Context) -> Words:
 
 
 @pass_context
-def _names(context: Context, values: Sequence[str], last: str = ", ", most: int = 4) -> Markup:
+def _names(context: Context, values: object, last: str = ", ", most: int = 4) -> Markup:
     """Each in code, `last` before the last one; past `most`, how many more."""
-    shown = [_code(value) for value in values[:most]]
-    if len(values) > most:
-        joined = Markup(", ").join(shown)
-        return _words(context).marked("list.more", shown=joined, count=len(values) - most)
-    return Markup(last).join([Markup(", ").join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)  # noqa: S704
+    given = list(values) if isinstance(values, tuple | list) else [values]
+    shown = [_code(value) for value in given[:most]]
+    comma = Markup(", ")
+    if len(given) > most:
+        return _words(context).marked("list.more", shown=comma.join(shown), count=len(given) - most)
+    if len(shown) < 2:
+        return comma.join(shown)
+    # `last` comes from a page: its author's text, not a value
+    return comma.join(shown[:-1]) + Markup(last) + shown[-1]  # noqa: S704
 
 
 @pass_context

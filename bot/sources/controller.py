@@ -74,10 +74,10 @@ class Controller:
     """What Karpenter's pods tell about it. Empty texts are unknown."""
 
     version: str = ""
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     cluster: str = ""
     region: str = ""
-    missing: tuple[Missing, ...] = field(default=())
+    missing: tuple[Missing, ...] = ()
 
 
 def parse_controller(pods: Iterable[ControllerPod]) -> Controller:

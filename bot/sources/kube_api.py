@@ -60,7 +60,7 @@ class KubeConnection:
 
     def __init__(self, client: "ApiClient", reload: "Callable[[Configuration], Awaitable[None]]") -> None:
         client.user_agent = USER_AGENT
-        self._client = client
+        self._client: Any = client  # most of the package is without types
         self._reload = reload
         self._reloading = asyncio.Lock()
         self._reloaded_at = float("-inf")
@@ -218,8 +218,9 @@ async def open_connection(*, kubeconfig: str = "", context: str = "") -> KubeCon
 
 
 def _loader(kubeconfig: str, context: str) -> "Callable[[Configuration], Awaitable[None]]":
-    from kubernetes.aio import config  # noqa: PLC0415 (see open_connection)
+    from kubernetes.aio import config as untyped  # noqa: PLC0415 (see open_connection)
 
+    config: Any = untyped
     files = kubeconfig or os.environ.get("KUBECONFIG", "") or _KUBECONFIG
     found = any(Path(one).expanduser().is_file() for one in files.split(os.pathsep) if one)
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from bot.model.kubernetes import Pod
 
-TAIL_LINES: Final = 20_000
+TAILS: Final = (2_000, 20_000)
+"""Lines asked for at first, and then if none of those names the pod: a busy log repeats every pod, a long one may not."""
 SINCE_SECONDS: Final = 3600
 SERVER_LIMIT: Final = 64 << 20
 """Bytes that the server sends at most. It cuts the newest end, so this is a last resort, far above a usual tail."""
@@ -32,6 +33,9 @@ class LogTail:
     _kept: deque[str] = field(default_factory=deque)
     _characters: int = 0
     received: int = 0
+    """Bytes that came in."""
+    seen: int = 0
+    """Lines that came in."""
 
     @classmethod
     def about(cls, pod: Pod) -> "LogTail":
@@ -44,7 +48,6 @@ class LogTail:
         """Takes note of one line."""
         if not line.strip() or not self._matters(line):
             return
-        line = line[:LONGEST_LINE]
         self._kept.append(line)
         self._characters += len(line)
         while len(self._kept) > KEPT_LINES or self._characters > KEPT_CHARACTERS:
@@ -56,14 +59,23 @@ class LogTail:
     def __iter__(self) -> Iterator[str]:
         return iter(self._kept)
 
+    @property
+    def names_pod(self) -> bool:
+        """Whether any line so far names the pod itself."""
+        return any(self.names[0] in line for line in self._kept)
+
     async def read(self, chunks: AsyncIterator[bytes]) -> None:
         """Takes the lines of a streamed log. A line longer than LONGEST_LINE loses its end."""
-        rest = b""
+        line = bytearray()
         async for chunk in chunks:
             self.received += len(chunk)
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self.take(line.decode(errors="replace"))
-            if len(rest) > LONGEST_LINE and len(rest) - len(chunk) > LONGEST_LINE:
-                rest = rest[:LONGEST_LINE]
-        self.take(rest.decode(errors="replace"))
+            first, *others = chunk.split(b"\n")
+            line += first[: LONGEST_LINE - len(line)]
+            for other in others:
+                self._take_bytes(line)
+                line = bytearray(other[:LONGEST_LINE])
+        self._take_bytes(line)
+
+    def _take_bytes(self, line: bytearray) -> None:
+        self.seen += 1
+        self.take(line.decode(errors="replace"))

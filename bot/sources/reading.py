@@ -100,6 +100,17 @@ class Reader:
             self.lacks(missing_read(failure, "list", resource.full_name, _where(resource, namespace)))
         return tuple(found)
 
+    async def some(
+        self, resource: Resource, kind: type[AnyObject], limit: int, *, namespace: str = "", query: Query = ()
+    ) -> tuple[AnyObject, ...]:
+        """The first few objects of a list, or the empty tuple with a gap noted."""
+        asked = [*query, ("limit", str(limit))]
+        try:
+            return self._decode_page(await self.get_bytes(resource.path(namespace), asked), kind, resource).items
+        except ReadFailed as failure:
+            self.lacks(missing_read(failure, "list", resource.full_name, _where(resource, namespace)))
+            return ()
+
     async def pages(
         self,
         resource: Resource,

@@ -48,7 +48,10 @@ def observe_offerings(region: str) -> list[dict[str, object]]:
     """The rows of DescribeInstanceTypeOfferings by availability zone, sorted."""
     rows = _moto(f"instance_type_offerings/availability-zone/{region}.json.gz")
     assert isinstance(rows, list)
-    named = [{"InstanceType": r["InstanceType"], "LocationType": "availability-zone", "Location": r["Location"]} for r in rows]
+    named = [
+        {"InstanceType": r["InstanceType"], "LocationType": "availability-zone", "Location": r["Location"]}
+        for r in rows
+    ]
     return sorted(named, key=lambda row: (str(row["InstanceType"]), str(row["Location"])))
 
 
@@ -164,7 +167,9 @@ def build(region: str, prices: Mapping[str, float]) -> None:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--region", default="ap-northeast-2", choices=sorted(PRICE_LEVEL))
-    arguments.add_argument("--prices", type=Path, required=True, help="pkg/providers/pricing/zz_generated.pricing_aws.go")
+    arguments.add_argument(
+        "--prices", type=Path, required=True, help="pkg/providers/pricing/zz_generated.pricing_aws.go"
+    )
     given = arguments.parse_args()
     build(given.region, parse_prices(given.prices.read_text()))
 

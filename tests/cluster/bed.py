@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,14 +20,15 @@ import yaml
 
 from tests.cluster import components
 from tests.cluster.api import Api, KubeObject, wait_for
-from tests.cluster.build import CACHE, Assets
+from tests.cluster.build import CACHE, Assets, pinned_version
 from tests.cluster.components import FAKE_NODE, KARPENTER_NAMESPACE, LOOPBACK, PORT_NAMES, REGION, Component, Layout
 from tests.cluster.credentials import make_credentials, write_kubeconfig
 from tests.cluster.instance_types_file import observe_region, write_instance_types_file
 from tests.cluster.processes import Running, free_ports, start, stop
 
-KARPENTER_VERSION_LABEL: Final = "1.14.1"
+KARPENTER_VERSION: Final = pinned_version("cluster", "sigs.k8s.io/karpenter").removeprefix("v")
 _SYSTEM_NODE: Final = "system"
+_WEEK: Final = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +71,12 @@ class BedFailedError(Exception):
 
 
 def new_folder() -> Path:
-    """A fresh folder for one bed under the ignored cache."""
+    """A fresh folder for one bed under the ignored cache; those that killed runs left a week ago are removed."""
     runs = CACHE / "runs"
     runs.mkdir(parents=True, exist_ok=True)
+    for old in runs.iterdir():
+        if time.time() - old.stat().st_mtime > _WEEK:
+            shutil.rmtree(old, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix="bed-", dir=runs))
 
 
@@ -212,10 +218,10 @@ def _karpenter_deployment() -> KubeObject:
     labels = {"app.kubernetes.io/name": "karpenter", "app.kubernetes.io/instance": "karpenter"}
     container = {
         "name": "controller",
-        "image": f"public.ecr.aws/karpenter/controller:{KARPENTER_VERSION_LABEL}",
+        "image": f"public.ecr.aws/karpenter/controller:{KARPENTER_VERSION}",
         "resources": {"requests": {"cpu": "1", "memory": "1Gi"}},
     }
-    version = {"app.kubernetes.io/version": KARPENTER_VERSION_LABEL}
+    version = {"app.kubernetes.io/version": KARPENTER_VERSION}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -131,6 +132,14 @@ def ensure_assets() -> Assets:
     return Assets(programs=programs, manifests=CACHE / "manifests")
 
 
+def pinned_version(module: str, go_module: str) -> str:
+    """The version that `go/<module>/go.mod` pins, for example v1.14.1."""
+    text = (HERE / "go" / module / "go.mod").read_text("utf-8")
+    found = re.search(rf"^\s*(?:require )?{re.escape(go_module)} (v\S+)", text, re.MULTILINE)
+    assert found, f"{module} does not pin {go_module}"
+    return found[1]
+
+
 def _given_programs() -> dict[str, Path]:
     folder = os.environ.get("KUBEBUILDER_ASSETS")
     if not folder:
@@ -155,7 +164,7 @@ def _build(program: Program) -> None:
 
 def _version_flags() -> str:
     """A kube-apiserver built without these calls itself v0.0.0-master, which clients take for an ancient server."""
-    version = _go("cluster", "list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes")
+    version = pinned_version("cluster", "k8s.io/kubernetes")
     major, minor, _ = version.removeprefix("v").split(".", 2)
     package = "k8s.io/component-base/version"
     return f"-X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"

@@ -8,6 +8,7 @@ import pytest
 
 from tests.cluster.api import Api, ApiError
 from tests.cluster.bed import Bed
+from tests.cluster.build import pinned_version
 from tests.cluster.workbench import Workbench, node_pool, requirement
 
 pytestmark = pytest.mark.cluster
@@ -17,7 +18,7 @@ ON_P4D = [requirement("node.kubernetes.io/instance-type", "In", P4D)]
 
 
 def test_the_api_server_calls_itself_what_was_pinned(bed: Bed) -> None:
-    assert bed.admin.read("/version")["gitVersion"] == "v1.35.4"
+    assert bed.admin.read("/version")["gitVersion"] == pinned_version("cluster", "k8s.io/kubernetes")
     assert all(process.alive() for process in bed.processes)
 
 

@@ -20,9 +20,11 @@ _HINT = re.compile(r' \(typo of "[^"]*"\?\)')
 _RESOURCES = {
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "PersistentVolume": "persistentvolumes",
-    "StorageClass": "storageclasses.storage.k8s.io",
+    "StorageClass.storage.k8s.io": "storageclasses.storage.k8s.io",
 }
-_NOT_FOUND = re.compile(r"\b(PersistentVolumeClaim|PersistentVolume|StorageClass) \"(?=[^\"]*\" not found)")
+_NOT_FOUND = re.compile(
+    r"\b(PersistentVolumeClaim|PersistentVolume|StorageClass\.storage\.k8s\.io) \"(?=[^\"]*\" not found)"
+)
 # karpenter: cloudprovider/types.go, SatisfiesMinValues: the keys of a map.
 _MIN_VALUES = re.compile(r"(?<=\(label\(s\)=\[)[^\]]*(?=\]\))")
 # karpenter: apis/v1/nodeclaim_validation.go, ValidateRequirement and validateWellKnownValues: the members of a set.

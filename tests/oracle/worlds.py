@@ -42,7 +42,8 @@ def world_of(case: Mapping[str, Any]) -> tuple[World, tuple[Pod, ...]]:
     catalogues = {
         p.metadata.name: shared[p.metadata.name if p.metadata.name in shared else "*"]
         for p in pools
-        if (p.metadata.name in shared or "*" in shared) and p.metadata.name not in (case.get("instanceTypeErrors") or {})
+        if (p.metadata.name in shared or "*" in shared)
+        and p.metadata.name not in (case.get("instanceTypeErrors") or {})
     }
     gates = options.get("featureGates") or {}
     world = World(

@@ -67,7 +67,9 @@ def seed() -> Case:
         question=training.pod_names[1],
         now=now,
         version="1.8.1",
-        files=merged(cluster.files(), mine, {"events": refused_pods(mine["pods"], later(training.created, 3), scheduler, why)}),
+        files=merged(
+            cluster.files(), mine, {"events": refused_pods(mine["pods"], later(training.created, 3), scheduler, why)}
+        ),
         log=None,
         expect=expect(
             "blocked",
@@ -102,7 +104,9 @@ def _standard(training: Training, about: str, name: str, gpu_reason: str, wanted
     )
     first = later(training.created, 6)
     now = later(training.created, 95)
-    rounds = [line for at in (first, later(first, 80)) for line in could_not_schedule(V1_8, at, training.pod_names, why)]
+    rounds = [
+        line for at in (first, later(first, 80)) for line in could_not_schedule(V1_8, at, training.pod_names, why)
+    ]
     events = refused_pods(mine["pods"], later(training.created, 3), NO_MATCH, why)
     return Case(
         name=name,
@@ -152,7 +156,12 @@ def zone() -> Case:
         "gpu",
         ["zone-not-offered"],
         remedies=["drop-node-selector"],
-        not_causes=["capacity-unavailable", "gpu-count-exceeds-instance", "efa-count-exceeds-instance", "unknown-instance-type"],
+        not_causes=[
+            "capacity-unavailable",
+            "gpu-count-exceeds-instance",
+            "efa-count-exceeds-instance",
+            "unknown-instance-type",
+        ],
         facts={
             "instance_type": "p4d.24xlarge",
             "zone": "ap-northeast-2a",
@@ -305,7 +314,12 @@ def excluded() -> Case:
             "gpu",
             ["requirement-conflict"],
             remedies=["drop-node-selector"],
-            not_causes=["gpu-count-exceeds-instance", "zone-not-offered", "unknown-instance-type", "capacity-unavailable"],
+            not_causes=[
+                "gpu-count-exceeds-instance",
+                "zone-not-offered",
+                "unknown-instance-type",
+                "capacity-unavailable",
+            ],
             facts={"instance_type": "p4d.24xlarge", "nodepool_allows": list(allowed)},
         ),
     )

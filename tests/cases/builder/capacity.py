@@ -24,7 +24,13 @@ class Shape:
 
     @property
     def capacity(self) -> Manifest:
-        return {"cpu": self.cpu, "ephemeral-storage": "314492908Ki", "memory": self.memory, "pods": self.pods, **self.devices}
+        return {
+            "cpu": self.cpu,
+            "ephemeral-storage": "314492908Ki",
+            "memory": self.memory,
+            "pods": self.pods,
+            **self.devices,
+        }
 
     @property
     def allocatable(self) -> Manifest:
@@ -124,7 +130,8 @@ def node(machine: Machine, claim: Manifest | None = None) -> Manifest:
             "allocatable": shape.allocatable,
             "capacity": shape.capacity,
             "conditions": [
-                condition(kind, status, ready, reason=reason, message=message) for kind, status, reason, message in healthy
+                condition(kind, status, ready, reason=reason, message=message)
+                for kind, status, reason, message in healthy
             ],
             "nodeInfo": {
                 "architecture": "amd64",
@@ -159,8 +166,20 @@ def node_claim(machine: Machine, pool: Manifest, *, beta: bool = False) -> Manif
         conditions = [
             own_condition("Launched", "True", since),
             own_condition("Registered", "Unknown", since, reason="NodeNotFound", message=unknown),
-            own_condition("Initialized", "Unknown", since, reason="AwaitingReconciliation", message="object is awaiting reconciliation"),
-            own_condition("Ready", "Unknown", since, reason="ReconcilingDependents", message="Initialized=Unknown, Registered=Unknown"),
+            own_condition(
+                "Initialized",
+                "Unknown",
+                since,
+                reason="AwaitingReconciliation",
+                message="object is awaiting reconciliation",
+            ),
+            own_condition(
+                "Ready",
+                "Unknown",
+                since,
+                reason="ReconcilingDependents",
+                message="Initialized=Unknown, Registered=Unknown",
+            ),
         ]
     reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": machine.pool}
     if beta:
@@ -200,8 +219,18 @@ _MILESTONES: Final = (("Launched", 0), ("Registered", 41), ("Initialized", 83), 
 def system_machines(created: datetime) -> tuple[Machine, ...]:
     """The managed node group `system`: where Karpenter itself and the controllers run."""
     return (
-        Machine(name="ip-10-0-107-41.ap-northeast-2.compute.internal", instance_type="m6i.xlarge", zone="a", launched=created),
-        Machine(name="ip-10-0-171-203.ap-northeast-2.compute.internal", instance_type="m6i.xlarge", zone="c", launched=created),
+        Machine(
+            name="ip-10-0-107-41.ap-northeast-2.compute.internal",
+            instance_type="m6i.xlarge",
+            zone="a",
+            launched=created,
+        ),
+        Machine(
+            name="ip-10-0-171-203.ap-northeast-2.compute.internal",
+            instance_type="m6i.xlarge",
+            zone="c",
+            launched=created,
+        ),
     )
 
 

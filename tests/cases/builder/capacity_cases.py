@@ -46,11 +46,20 @@ def created_claim(
             "found provisionable pod(s)",
             {"Pods": ", ".join(f"default/{pod}" for pod in pods), "duration": "31.204187ms"},
         ),
-        ("scheduling/scheduler.go:272", "computed new nodeclaim(s) to fit pod(s)", {"nodeclaims": 1, "pods": len(pods)}),
+        (
+            "scheduling/scheduler.go:272",
+            "computed new nodeclaim(s) to fit pod(s)",
+            {"nodeclaims": 1, "pods": len(pods)},
+        ),
         (
             "provisioning/provisioner.go:432",
             "created nodeclaim",
-            {"NodePool": {"name": "gpu"}, "NodeClaim": {"name": claim}, "requests": dict(requests), "instance-types": types},
+            {
+                "NodePool": {"name": "gpu"},
+                "NodeClaim": {"name": claim},
+                "requests": dict(requests),
+                "instance-types": types,
+            },
         ),
     )
     return [
@@ -146,7 +155,9 @@ def spot_refused() -> Case:
         said(pod, refused, "FailedScheduling", f"Failed to schedule pod, {why.text}"),
     ]
     cluster = Cluster(now=now, release=V1_8, pools=STANDARD, log_level="debug")
-    rounds = [line for at in (refused, later(refused, 10)) for line in could_not_schedule(V1_8, at, training.pod_names, why)]
+    rounds = [
+        line for at in (refused, later(refused, 10)) for line in could_not_schedule(V1_8, at, training.pod_names, why)
+    ]
     return Case(
         name="spot-just-refused",
         about="Asks for g6e.48xlarge as spot; EC2 refused it a minute ago in both zones that offer the type.",
@@ -164,7 +175,12 @@ def spot_refused() -> Case:
             "gpu",
             ["capacity-unavailable"],
             remedies=["drop-node-selector"],
-            not_causes=["capacity-type-not-offered", "zone-not-offered", "requirement-conflict", "gpu-count-exceeds-instance"],
+            not_causes=[
+                "capacity-type-not-offered",
+                "zone-not-offered",
+                "requirement-conflict",
+                "gpu-count-exceeds-instance",
+            ],
             facts={
                 "instance_type": "g6e.48xlarge",
                 "capacity_type": "spot",
@@ -235,7 +251,13 @@ def _skipping(at: datetime) -> str:
 
 
 def _launchable(
-    name: str, about_it: str, training: Training, *, tainted: bool = False, not_causes: Sequence[str] = (), opens: Sequence[str]
+    name: str,
+    about_it: str,
+    training: Training,
+    *,
+    tainted: bool = False,
+    not_causes: Sequence[str] = (),
+    opens: Sequence[str],
 ) -> Case:
     """A near miss: nothing is in the way, Karpenter's batch has just not closed yet."""
     mine = chain(training, NO_MATCH)

@@ -111,7 +111,9 @@ class Cluster:
             replicas = replica_set(owner, self.created)
             made["deployments"].append(owner)
             made["replicasets"].append(replicas)
-            made["pods"] += service_pods(replicas, service, nodes[:2], self.created + timedelta(minutes=20), self.log_level)
+            made["pods"] += service_pods(
+                replicas, service, nodes[:2], self.created + timedelta(minutes=20), self.log_level
+            )
         return made
 
     def _skipped(self, pools: Mapping[str, Manifest]) -> Iterator[Manifest]:

@@ -13,13 +13,33 @@ from typing import Final
 
 from tests.cases.builder.objects import Manifest, condition, meta_of, metadata, name_of, owned_by, stamp
 
-EFA_TYPES: Final = (
-    "c5n.18xlarge c5n.9xlarge c6i.32xlarge c6in.32xlarge c7i.48xlarge g4dn.12xlarge g4dn.16xlarge g4dn.8xlarge g4dn.metal "
-    "g5.12xlarge g5.16xlarge g5.24xlarge g5.48xlarge g5.8xlarge g6.12xlarge g6.16xlarge g6.24xlarge g6.48xlarge "
-    "g6.8xlarge g6e.12xlarge g6e.16xlarge g6e.24xlarge g6e.48xlarge g6e.8xlarge gr6.8xlarge m5n.24xlarge m6i.32xlarge "
-    "m7i.48xlarge p4d.24xlarge p4de.24xlarge p5.48xlarge p5e.48xlarge p5en.48xlarge p6-b200.48xlarge p6-b300.48xlarge "
-    "r6i.32xlarge r7i.48xlarge trn1.32xlarge trn1n.32xlarge trn2.48xlarge"
-).split()
+_EFA_SIZES: Final = {
+    "c5n": ("18xlarge", "9xlarge"),
+    "c6i": ("32xlarge",),
+    "c6in": ("32xlarge",),
+    "c7i": ("48xlarge",),
+    "g4dn": ("12xlarge", "16xlarge", "8xlarge", "metal"),
+    "g5": ("12xlarge", "16xlarge", "24xlarge", "48xlarge", "8xlarge"),
+    "g6": ("12xlarge", "16xlarge", "24xlarge", "48xlarge", "8xlarge"),
+    "g6e": ("12xlarge", "16xlarge", "24xlarge", "48xlarge", "8xlarge"),
+    "gr6": ("8xlarge",),
+    "m5n": ("24xlarge",),
+    "m6i": ("32xlarge",),
+    "m7i": ("48xlarge",),
+    "p4d": ("24xlarge",),
+    "p4de": ("24xlarge",),
+    "p5": ("48xlarge",),
+    "p5e": ("48xlarge",),
+    "p5en": ("48xlarge",),
+    "p6-b200": ("48xlarge",),
+    "p6-b300": ("48xlarge",),
+    "r6i": ("32xlarge",),
+    "r7i": ("48xlarge",),
+    "trn1": ("32xlarge",),
+    "trn1n": ("32xlarge",),
+    "trn2": ("48xlarge",),
+}
+EFA_TYPES: Final = [f"{family}.{size}" for family, sizes in _EFA_SIZES.items() for size in sizes]
 _NVIDIA: Final = {"nodeSelector": {"nodeType": "nvidia"}}
 _EFA: Final = {
     "affinity": {

@@ -1,9 +1,9 @@
 """A NodePool that consolidates under training: the node goes, the job starts over, and its other node went meanwhile.
 
 The hour: two pods of llama-3-8b train on two g6e.24xlarge. At 03:41 Karpenter finds g6e.12xlarge cheaper for one of them and
-replaces its node; the evicted pod fails its Job, JobSet starts all over. The job's other pod has ended long before the
-evicted one (which saves a checkpoint), so its node stands empty for more than a minute and goes too. At 03:47 one of the
-new pods runs on the replacement, the other one waits for a third node.
+replaces its node. The evicted pod saves a checkpoint for two minutes; its peer has crashed at once, so the peer's node stands
+empty for more than a minute and goes too. When the job starts over at 03:44:53, one of the new pods finds the replacement,
+the other one waits for a third node.
 """
 
 from collections.abc import Iterator, Mapping
@@ -79,7 +79,10 @@ def _gone(tainted: datetime, claim: str, drained: float) -> list[str]:
     taint = {"taint.Key": "karpenter.sh/disrupted", "taint.Value": "", "taint.Effect": "NoSchedule"}
     on_node = about("node.termination", "Node", host, owner, group="")
     on_claim = about(
-        "nodeclaim.lifecycle", "NodeClaim", claim, {"provider-id": f"aws:///{REGION}b/i-0{uid(claim)[:8]}", "Node": {"name": host}}
+        "nodeclaim.lifecycle",
+        "NodeClaim",
+        claim,
+        {"provider-id": f"aws:///{REGION}b/i-0{uid(claim)[:8]}", "Node": {"name": host}},
     )
     return [
         log_line(V1_8, tainted, "INFO", "tainted node", {**on_node, **taint}),
@@ -105,13 +108,19 @@ def _launched(machine: Machine, *, through: int) -> list[str]:
         ("initialized nodeclaim", 83, {**joined, "allocatable": allocatable}),
     )
     return [
-        log_line(V1_8, later(machine.launched, seconds), "INFO", text, about("nodeclaim.lifecycle", "NodeClaim", machine.claim, more))
+        log_line(
+            V1_8,
+            later(machine.launched, seconds),
+            "INFO",
+            text,
+            about("nodeclaim.lifecycle", "NodeClaim", machine.claim, more),
+        )
         for text, seconds, more in steps[:through]
     ]
 
 
 def _log(replacement: Machine, third: Machine, pod: str) -> list[str]:
-    first, second = moment("2025-12-28T03:41:12.386Z"), moment("2025-12-28T03:45:47.120Z")
+    first, second = moment("2025-12-28T03:41:12.386Z"), moment("2025-12-28T03:44:17.120Z")
     instead = {"capacity-type": "on-demand", "instance-types": "g6e.12xlarge"}
     made = log_line(
         V1_8,
@@ -134,10 +143,10 @@ def _log(replacement: Machine, third: Machine, pod: str) -> list[str]:
         _disrupting(first, "underutilized", "gpu-7wq4m", 1, instead),
         made,
         *_launched(replacement, through=3),
-        *_gone(moment("2025-12-28T03:42:48.002Z"), "gpu-7wq4m", 171.4),
+        *_gone(moment("2025-12-28T03:42:48.002Z"), "gpu-7wq4m", 153.1),
         _disrupting(second, "empty", "gpu-8vd2x", 0, None),
         *_gone(later(second, 1.1), "gpu-8vd2x", 44.9),
-        *created_claim(moment("2025-12-28T03:47:02.115Z"), third.claim, [pod], _REQUESTS, types),
+        *created_claim(moment("2025-12-28T03:45:03.515Z"), third.claim, [pod], _REQUESTS, types),
         *_launched(third, through=1),
     ]
     return sorted(lines, key=lambda line: line.split('"time":"', 1)[1][:24])
@@ -146,7 +155,7 @@ def _log(replacement: Machine, third: Machine, pod: str) -> list[str]:
 def _events(mine: Mapping[str, list[Manifest]], third: Machine) -> Iterator[Manifest]:
     begun = moment("2025-12-28T02:08:20Z")
     old = {claim: (_node(claim, begun), ghost("karpenter.sh/v1", "NodeClaim", claim, begun)) for claim in _OLD}
-    went = {"gpu-7wq4m": ("2025-12-28T03:42:47Z", "Underutilized"), "gpu-8vd2x": ("2025-12-28T03:45:48Z", "Empty")}
+    went = {"gpu-7wq4m": ("2025-12-28T03:42:47Z", "Underutilized"), "gpu-8vd2x": ("2025-12-28T03:44:18Z", "Empty")}
     for claim, (at, reason) in went.items():
         node, owner = old[claim]
         yield said(node, moment(at), "DisruptionTerminating", f"Disrupting Node: {reason}")
@@ -156,10 +165,10 @@ def _events(mine: Mapping[str, list[Manifest]], third: Machine) -> Iterator[Mani
     yield said(evicted, moment("2025-12-28T03:42:50Z"), "Killing", "Stopping container node", by="kubelet")
     failed = ghost("batch/v1", "Job", "llama-3-8b-node-0", begun, "default")
     limit = "Job has reached the specified backoff limit"
-    yield said(failed, moment("2025-12-28T03:42:51Z"), "BackoffLimitExceeded", limit, by="job-controller")
+    yield said(failed, moment("2025-12-28T03:42:56Z"), "BackoffLimitExceeded", limit, by="job-controller")
     waiting = mine["pods"][0]
-    yield unschedulable(waiting, moment("2025-12-28T03:46:53Z"), _FULL)
-    yield said(waiting, moment("2025-12-28T03:47:02Z"), "Nominated", f"Pod should schedule on: nodeclaim/{third.claim}")
+    yield unschedulable(waiting, moment("2025-12-28T03:44:54Z"), _FULL)
+    yield said(waiting, moment("2025-12-28T03:45:03Z"), "Nominated", f"Pod should schedule on: nodeclaim/{third.claim}")
 
 
 def _node(claim: str, created: datetime) -> Manifest:
@@ -167,9 +176,9 @@ def _node(claim: str, created: datetime) -> Manifest:
 
 
 def consolidation() -> Case:
-    now = moment("2025-12-28T03:47:25Z")
+    now = moment("2025-12-28T03:45:25Z")
     replacement = _machine("gpu-h9s2t", "ip-10-0-118-64", moment("2025-12-28T03:41:15.802Z"), registered=True)
-    third = _machine("gpu-x5tkf", "ip-10-0-121-7", moment("2025-12-28T03:47:05.470Z"), registered=False)
+    third = _machine("gpu-x5tkf", "ip-10-0-121-7", moment("2025-12-28T03:45:06.470Z"), registered=False)
     training = Training(
         name="llama-3-8b",
         devices=devices(4, 1),
@@ -178,14 +187,19 @@ def consolidation() -> Case:
         selector={"karpenter.k8s.aws/instance-gpu-name": "l40s"},
         restarts=1,
         running_on=("", replacement.name),
-        pods_created=moment("2025-12-28T03:46:52Z"),
+        pods_created=moment("2025-12-28T03:44:53Z"),
     )
     mine = chain(training, _FULL)
-    used = {"cpu": "96", "memory": "779836928Ki", "nodes": "2", "nvidia.com/gpu": "8", "pods": "468", "vpc.amazonaws.com/efa": "2"}
-    gpu = gpu_pool(policy="WhenEmptyOrUnderutilized", after="1m", used=used)
-    cluster = Cluster(
-        now=now, release=V1_8, pools=(default_pool(), gpu, neuron_pool()), machines=(replacement, third)
-    )
+    used = {
+        "cpu": "96",
+        "memory": "779836928Ki",
+        "nodes": "2",
+        "nvidia.com/gpu": "8",
+        "pods": "468",
+        "vpc.amazonaws.com/efa": "2",
+    }
+    gpu = gpu_pool(policy="WhenEmptyOrUnderutilized", after="1m", budget="100%", used=used)
+    cluster = Cluster(now=now, release=V1_8, pools=(default_pool(), gpu, neuron_pool()), machines=(replacement, third))
     return Case(
         name="consolidation-under-training",
         about="NodePool gpu consolidates after 1m; both of the job's nodes went mid-training, and its pod waits for a new one.",

@@ -116,7 +116,7 @@ def env(**values: str) -> list[Manifest]:
 class _Dumper(yaml.SafeDumper):
     """Block text for many lines, no aliases: as kubectl prints."""
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 (PyYAML's own signature)
         return True
 
 

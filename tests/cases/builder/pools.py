@@ -44,6 +44,7 @@ class Pool:
     limits: Mapping[str, str] = field(default_factory=lambda: {"cpu": "1000"})
     policy: str = "WhenEmpty"
     after: str = "20m"
+    budget: str = "10%"
     used: Mapping[str, str] = field(default_factory=dict)
     not_ready: str = ""
     """The reason why its EC2NodeClass is not ready, where it is not."""
@@ -108,20 +109,31 @@ def node_pool(pool: Pool, created: datetime, *, beta: bool = False) -> Manifest:
         **({"taints": [dict(one) for one in pool.taints]} if pool.taints else {}),
     }
     disruption: Manifest = {
-        "budgets": [{"nodes": "10%"}],
+        "budgets": [{"nodes": pool.budget}],
         "consolidateAfter": pool.after,
         "consolidationPolicy": pool.policy,
     }
     if beta:
-        spec["nodeClassRef"] = {"apiVersion": "karpenter.k8s.aws/v1beta1", "kind": "EC2NodeClass", "name": pool.node_class}
+        spec["nodeClassRef"] = {
+            "apiVersion": "karpenter.k8s.aws/v1beta1",
+            "kind": "EC2NodeClass",
+            "name": pool.node_class,
+        }
         spec["kubelet"] = {"maxPods": 110}
         disruption["expireAfter"] = "720h"
         if pool.policy != "WhenEmpty":
-            disruption = {"budgets": [{"nodes": "10%"}], "consolidationPolicy": "WhenUnderutilized", "expireAfter": "720h"}
+            disruption = {
+                "budgets": [{"nodes": "10%"}],
+                "consolidationPolicy": "WhenUnderutilized",
+                "expireAfter": "720h",
+            }
     else:
         spec["expireAfter"] = "720h"
     template: Manifest = {"spec": spec, **({"metadata": {"labels": dict(pool.labels)}} if pool.labels else {})}
-    hashes = {"karpenter.sh/nodepool-hash": _hash(pool.name), "karpenter.sh/nodepool-hash-version": "v2" if beta else "v3"}
+    hashes = {
+        "karpenter.sh/nodepool-hash": _hash(pool.name),
+        "karpenter.sh/nodepool-hash-version": "v2" if beta else "v3",
+    }
     return {
         "apiVersion": "karpenter.sh/v1beta1" if beta else "karpenter.sh/v1",
         "kind": "NodePool",
@@ -142,7 +154,11 @@ def _pool_status(pool: Pool, created: datetime) -> Manifest:
         "conditions": [
             own_condition("ValidationSucceeded", "True", created),
             own_condition(
-                "NodeClassReady", ready, created, reason="UnhealthyDependents" if pool.not_ready else "", message=pool.not_ready
+                "NodeClassReady",
+                ready,
+                created,
+                reason="UnhealthyDependents" if pool.not_ready else "",
+                message=pool.not_ready,
             ),
             own_condition(
                 "Ready", ready, created, reason="UnhealthyDependents" if pool.not_ready else "", message=message
@@ -193,7 +209,9 @@ def ec2_node_class(name: str, created: datetime, *, discovery: str = "training-o
                 _ami("ami-0c1a7f89451184c8b", "amazon-eks-node-al2023-x86_64-standard-1.33-v20251209", "DoesNotExist"),
                 _ami("ami-0f2e9d6c3b5a41870", "amazon-eks-node-al2023-x86_64-nvidia-1.33-v20251209", "Exists"),
             ],
-            "conditions": [own_condition("Ready", "True", created)] if beta else _class_conditions(created, found=found),
+            "conditions": [own_condition("Ready", "True", created)]
+            if beta
+            else _class_conditions(created, found=found),
             "instanceProfile": "training-on-eks_4067990795380418201",
             "securityGroups": [{"id": "sg-0d3b5a7c9e1f20468", "name": "eks-cluster-sg-training-on-eks-1680427953"}],
             **({"subnets": [_subnet(letter) for letter in "abcd"]} if found else {}),
@@ -210,7 +228,10 @@ def _class_conditions(at: datetime, *, found: bool) -> list[Manifest]:
     good = ("AMIsReady", "CapacityReservationsReady", "InstanceProfileReady", "SecurityGroupsReady")
     conditions = [own_condition(kind, "True", at) for kind in good]
     if found:
-        return [*conditions, *(own_condition(kind, "True", at) for kind in ("SubnetsReady", "ValidationSucceeded", "Ready"))]
+        return [
+            *conditions,
+            *(own_condition(kind, "True", at) for kind in ("SubnetsReady", "ValidationSucceeded", "Ready")),
+        ]
     missing = "SubnetSelector did not match any Subnets"
     waiting = "Awaiting AMI, Instance Profile, Security Group, and Subnet resolution"
     return [

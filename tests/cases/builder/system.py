@@ -31,10 +31,24 @@ class Service:
 
 
 SERVICES: Final = (
-    Service("coredns", "kube-system", "602401143452.dkr.ecr.ap-northeast-2.amazonaws.com/eks/coredns:v1.12.4", 2, "100m", "70Mi"),
+    Service(
+        "coredns",
+        "kube-system",
+        "602401143452.dkr.ecr.ap-northeast-2.amazonaws.com/eks/coredns:v1.12.4",
+        2,
+        "100m",
+        "70Mi",
+    ),
     Service("jobset-controller-manager", "jobset-system", "registry.k8s.io/jobset/jobset:v0.10.1", 1, "500m", "128Mi"),
-    Service("kubeflow-trainer-controller-manager", "kubeflow-system", "ghcr.io/kubeflow/trainer/trainer-controller-manager:v2.1.0", 1, "50m", "64Mi"),
-)  # fmt: skip
+    Service(
+        "kubeflow-trainer-controller-manager",
+        "kubeflow-system",
+        "ghcr.io/kubeflow/trainer/trainer-controller-manager:v2.1.0",
+        1,
+        "50m",
+        "64Mi",
+    ),
+)
 
 
 def namespaces(created: datetime) -> Iterator[Manifest]:
@@ -58,7 +72,10 @@ def _karpenter_environment(log_level: str, tag: str) -> list[Manifest]:
     reserved = str(minor >= 6).lower()
     policies = (("PREFERENCE_POLICY", "Respect", 4), ("MIN_VALUES_POLICY", "Strict", 6))
     fields: list[Manifest] = [
-        {"name": "SYSTEM_NAMESPACE", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}},
+        {
+            "name": "SYSTEM_NAMESPACE",
+            "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}},
+        },
         {
             "name": "MEMORY_LIMIT",
             "valueFrom": {
@@ -123,12 +140,16 @@ def _labels(service: Service) -> Mapping[str, str]:
 
 def deployment(service: Service, created: datetime, log_level: str = "info") -> Manifest:
     selector = {"app.kubernetes.io/name": service.name}
-    count = {key: service.replicas for key in ("availableReplicas", "readyReplicas", "replicas", "updatedReplicas")}
+    count = dict.fromkeys(("availableReplicas", "readyReplicas", "replicas", "updatedReplicas"), service.replicas)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": metadata(
-            "Deployment", service.name, created, namespace=service.namespace, more={"generation": 1, "labels": _labels(service)}
+            "Deployment",
+            service.name,
+            created,
+            namespace=service.namespace,
+            more={"generation": 1, "labels": _labels(service)},
         ),
         "spec": {
             "replicas": service.replicas,
@@ -146,17 +167,28 @@ def replica_set(owner: Manifest, created: datetime) -> Manifest:
     assert isinstance(spec, dict)
     name = f"{name_of(owner)}-7c9d5b8f64"
     namespace = str(owner["metadata"]["namespace"])  # type: ignore[index]
-    template = {**spec["template"], "metadata": {"labels": {**spec["selector"]["matchLabels"], "pod-template-hash": "7c9d5b8f64"}}}
+    template = {
+        **spec["template"],
+        "metadata": {"labels": {**spec["selector"]["matchLabels"], "pod-template-hash": "7c9d5b8f64"}},
+    }
     return {
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
-        "metadata": metadata("ReplicaSet", name, created, namespace=namespace, more={"ownerReferences": owned_by(owner)}),
+        "metadata": metadata(
+            "ReplicaSet", name, created, namespace=namespace, more={"ownerReferences": owned_by(owner)}
+        ),
         "spec": {"replicas": spec["replicas"], "selector": spec["selector"], "template": template},
-        "status": {"availableReplicas": spec["replicas"], "readyReplicas": spec["replicas"], "replicas": spec["replicas"]},
+        "status": {
+            "availableReplicas": spec["replicas"],
+            "readyReplicas": spec["replicas"],
+            "replicas": spec["replicas"],
+        },
     }
 
 
-def service_pods(owner: Manifest, service: Service, nodes: Sequence[str], created: datetime, log_level: str = "info") -> Iterator[Manifest]:
+def service_pods(
+    owner: Manifest, service: Service, nodes: Sequence[str], created: datetime, log_level: str = "info"
+) -> Iterator[Manifest]:
     """The running pods of a ReplicaSet, on the nodes in turn."""
     for index in range(service.replicas):
         more = {

@@ -9,9 +9,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from tests.cases.builder.objects import Manifest, condition, env, later, meta_of, metadata, name_of, owned_by, stamp, uid
+from tests.cases.builder.objects import (
+    Manifest,
+    condition,
+    env,
+    later,
+    meta_of,
+    metadata,
+    name_of,
+    owned_by,
+    stamp,
+    uid,
+)
 
 IMAGE: Final = "public.ecr.aws/deep-learning-containers/pytorch-training:2.8.0-gpu-py312-cu129-ubuntu22.04-ec2-v1.0"
+SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 (a path inside the container)
 SCRIPT: Final = """cd /workspace/code/samples/deepspeed
 pip install -r requirements.txt
 torchrun --nproc_per_node=gpu --rdzv_backend=c10d --rdzv_endpoint=${PET_MASTER_ADDR}:${PET_MASTER_PORT} train.py
@@ -65,7 +77,7 @@ def training_runtime(created: datetime) -> Manifest:
 
 
 def _mounts(training: Training) -> tuple[list[Manifest], list[Manifest]]:
-    mounts: list[Manifest] = [{"mountPath": "/dev/shm", "name": "dshm"}]
+    mounts: list[Manifest] = [{"mountPath": SHARED_MEMORY, "name": "dshm"}]
     volumes: list[Manifest] = [{"emptyDir": {"medium": "Memory", "sizeLimit": "64Gi"}, "name": "dshm"}]
     for name, claim in training.claims.items():
         mounts.append({"mountPath": f"/data/{name}", "name": name})
@@ -108,13 +120,20 @@ def train_job(training: Training) -> Manifest:
                 "resourcesPerNode": {"limits": dict(training.devices)},
             },
         },
-        "status": {"jobsStatus": [{"active": 1, "failed": 0, "name": "node", "ready": 0, "succeeded": 0, "suspended": 0}]},
+        "status": {
+            "jobsStatus": [{"active": 1, "failed": 0, "name": "node", "ready": 0, "succeeded": 0, "suspended": 0}]
+        },
     }
 
 
 def _container(training: Training) -> Manifest:
     mounts, _ = _mounts(training)
-    index = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}
+    index = {
+        "fieldRef": {
+            "apiVersion": "v1",
+            "fieldPath": "metadata.annotations['batch.kubernetes.io/job-completion-index']",
+        }
+    }
     return {
         "command": ["/bin/bash", "-c", SCRIPT],
         "env": [
@@ -191,7 +210,9 @@ def job_set(training: Training, owner: Manifest) -> Manifest:
             "suspend": False,
         },
         "status": {
-            "replicatedJobsStatus": [{"active": 1, "failed": 0, "name": "node", "ready": 0, "succeeded": 0, "suspended": 0}],
+            "replicatedJobsStatus": [
+                {"active": 1, "failed": 0, "name": "node", "ready": 0, "succeeded": 0, "suspended": 0}
+            ],
             "restarts": training.restarts,
         },
     }
@@ -262,7 +283,11 @@ def pods(training: Training, owner: Manifest, unschedulable: str) -> list[Manife
         index_key = "batch.kubernetes.io/job-completion-index"
         labels = {**jobset_labels, index_key: str(index), "batch.kubernetes.io/job-name": name_of(owner)}
         more = {
-            "annotations": {**training.annotations, index_key: str(index), "jobset.sigs.k8s.io/jobset-name": training.name},
+            "annotations": {
+                **training.annotations,
+                index_key: str(index),
+                "jobset.sigs.k8s.io/jobset-name": training.name,
+            },
             "finalizers": ["batch.kubernetes.io/job-tracking"],
             "generateName": f"{name_of(owner)}-{index}-",
             "labels": labels,

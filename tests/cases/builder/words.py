@@ -109,7 +109,9 @@ def could_not_schedule(release: Release, time: datetime, pods: Iterable[str], wh
     ]
 
 
-def about(controller: str, kind: str, name: str, more: Mapping[str, object], group: str = "karpenter.sh") -> dict[str, object]:
+def about(
+    controller: str, kind: str, name: str, more: Mapping[str, object], group: str = "karpenter.sh"
+) -> dict[str, object]:
     """The fields of a line by a controller that reconciles one cluster-scoped object."""
     return {
         "controller": controller,
@@ -157,7 +159,13 @@ def said(
     count: int = 1,
 ) -> Manifest:
     """An event as client-go's recorder writes it (Karpenter, kubelet); a warning where the reason is one."""
-    warnings = ("FailedScheduling", "InsufficientCapacityError", "NoCompatibleInstanceTypes", "FailedDraining", "BackoffLimitExceeded")
+    warnings = (
+        "FailedScheduling",
+        "InsufficientCapacityError",
+        "NoCompatibleInstanceTypes",
+        "FailedDraining",
+        "BackoffLimitExceeded",
+    )
     made = _event(involved, first, reason, message, "Warning" if reason in warnings else "Normal")
     return {
         **made,

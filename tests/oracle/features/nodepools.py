@@ -151,7 +151,7 @@ def policies(draw: Draw, case: CaseDraft) -> None:
     case.pod.preferred.append((10, [random_expression(draw)]))
     if draw.chance(0.5):
         case.pool.requirements.append({**expression(AWS + "family", "Exists"), "minValues": draw.number(2, 12)})
-    if draw.chance(0.4):
+    if draw.chance(0.4) and not case.pod.spread:
         selector = {"matchLabels": {"app": "web"}}
         case.pod.labels["app"] = "web"
         case.pod.spread.append(

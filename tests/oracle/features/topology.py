@@ -43,7 +43,10 @@ def spread(draw: Draw, case: CaseDraft) -> None:
             constraint["nodeTaintsPolicy"] = draw.one(("Honor", "Ignore"))
         if draw.chance(0.2):
             constraint["nodeAffinityPolicy"] = draw.one(("Honor", "Ignore"))
-        case.pod.spread.append(constraint)
+        # The API server refuses two constraints of one key and one policy.
+        pair = (constraint["topologyKey"], constraint["whenUnsatisfiable"])
+        if pair not in [(other["topologyKey"], other["whenUnsatisfiable"]) for other in case.pod.spread]:
+            case.pod.spread.append(constraint)
     if draw.chance(0.4):
         case.pod.require(expression(ZONE, draw.one(("In", "NotIn")), *draw.some(ZONES, 1, 2)))
     if draw.chance(0.2):

@@ -1,0 +1,227 @@
+"""A live cluster -> World: only what one pod's question needs, everything independent at once.
+
+What is not permitted, does not answer or is malformed costs a `Missing`, not the answer. A `World` from here has no
+catalogues and no EC2 facts but the region, if Karpenter's own pods tell it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, TypeVar
+
+from bot.model.ec2 import Ec2Facts
+from bot.model.kubernetes import Event, Pod
+from bot.model.objects import MalformedObjectError, ObjectMeta, decode
+from bot.model.world import World
+from bot.sources.errors import ClusterUnreachable, NotPermitted, PodNotFound, ReadFailed, SourceError
+from bot.sources.karpenter_side import Installation, KarpenterSide, observe_karpenter
+from bot.sources.kube_api import KubeApi
+from bot.sources.logs import LogTail
+from bot.sources.neighbours import observe_neighbours, observe_placed, unique
+from bot.sources.owners import Discovery, controller_of, observe_owners
+from bot.sources.pod_search import Candidates, PodQuestion, Search
+from bot.sources.reading import Reader, decode_json
+from bot.sources.resources import EVENTS, PODS, is_name
+from bot.sources.storage import observe_storage
+
+_PENDING: Final = (("fieldSelector", "status.phase=Pending"),)
+_SIBLING_EVENTS: Final = ("Evicted", "Disrupted", "Scheduled")
+"""Reasons that tell which node a workload's earlier pods were on, and that they were driven off it."""
+
+Answer = TypeVar("Answer")
+
+
+class Cluster:
+    """One cluster. Keeps nothing between questions but what API discovery said."""
+
+    def __init__(self, api: KubeApi, *, name: str = "", installation: Installation | None = None) -> None:
+        self._api = api
+        self._name = name
+        self._installation = installation or Installation()
+        self._discovery = Discovery()
+
+    async def observe_pod(self, question: PodQuestion) -> Pod:
+        """The pod that is meant: of exactly that name, else the one pending pod that fits (see pod_search).
+
+        Raises PodNotFound with the nearest names, SeveralPods, NotPermitted, ClusterUnreachable, CredentialsExpired.
+        """
+        reader = Reader(self._api)
+        search = Search(question)
+        exact = await _permitted(_observe_exact(reader, question))
+        if len(exact) == 1:
+            return exact[0]
+        if exact:
+            search.see(pod.metadata for pod in exact)
+        else:
+            await _permitted(_see(reader, search, question.namespace, _PENDING))
+        chosen = search.chosen()
+        if chosen is None:
+            await _see_alternatives(reader, search)
+            raise search.not_found()
+        namespace, _, name = chosen.partition("/")
+        found = await _permitted(_observe_exact(reader, PodQuestion(name=name, namespace=namespace)))
+        if not found:
+            raise PodNotFound(chosen)
+        return found[0]
+
+    async def observe_candidates(self, question: PodQuestion) -> Candidates:
+        """The pending pods that fit a part of a name or an owner's name best; with an empty name, all pending pods.
+
+        Raises NotPermitted, ClusterUnreachable, CredentialsExpired.
+        """
+        search = Search(question)
+        await _permitted(_see(Reader(self._api), search, question.namespace, _PENDING))
+        return search.candidates
+
+    async def observe_world(self, pod: Pod, now: datetime) -> World:
+        """What bears on the pod. Raises ClusterUnreachable, CredentialsExpired; all other trouble is in `missing`."""
+        reader = Reader(self._api)
+        try:
+            async with asyncio.TaskGroup() as group:
+                side = group.create_task(observe_karpenter(reader, self._installation, LogTail.about(pod)))
+                owners = group.create_task(observe_owners(reader, self._discovery, pod.metadata))
+                storage = group.create_task(observe_storage(reader, pod))
+                neighbours = group.create_task(observe_neighbours(reader, pod))
+                events = group.create_task(_observe_events(reader, pod.metadata))
+        except ExceptionGroup as failed:
+            raise _first(failed) from failed
+        pods, namespaces = neighbours.result()
+        world = self._world(side.result(), now)
+        return replace(
+            world,
+            pods=unique((pod, *pods, *world.pods)),
+            events=(*events.result(), *world.events),
+            claims=storage.result().claims,
+            volumes=storage.result().volumes,
+            storage_classes=storage.result().classes,
+            namespaces=namespaces,
+            workloads=owners.result(),
+            missing=tuple(reader.missing),
+        )
+
+    async def observe_nodepools(self, now: datetime) -> World:
+        """What is the same for every pod: NodePools, their classes, claims, nodes, DaemonSets, events, the whole log tail.
+
+        Raises as `observe_world`.
+        """
+        reader = Reader(self._api)
+        try:
+            side = await observe_karpenter(reader, self._installation, LogTail(()))
+        except ExceptionGroup as failed:
+            raise _first(failed) from failed
+        return replace(self._world(side, now), missing=tuple(reader.missing))
+
+    async def observe_placements(self, world: World) -> World:
+        """The World with all pods that run on its nodes: one list of all pods where there are many nodes.
+
+        Raises as `observe_world`.
+        """
+        reader = Reader(self._api)
+        placed = await observe_placed(reader, world.nodes)
+        return replace(
+            world,
+            pods=unique((*world.pods, *placed)),
+            placements_known=not reader.missing,
+            missing=(*world.missing, *reader.missing),
+        )
+
+    def _world(self, side: KarpenterSide, now: datetime) -> World:
+        return World(
+            now=now,
+            cluster=self._name or side.controller.cluster,
+            karpenter_version=side.controller.version,
+            settings=side.controller.settings,
+            pods=side.daemon_pods,
+            nodes=side.nodes,
+            node_pools=side.node_pools,
+            node_classes=side.node_classes,
+            node_claims=side.node_claims,
+            daemon_sets=side.daemon_sets,
+            events=side.events,
+            karpenter_log=side.log,
+            ec2=Ec2Facts(region=side.controller.region),
+        )
+
+
+async def _observe_exact(reader: Reader, question: PodQuestion) -> tuple[Pod, ...]:
+    """The pods of exactly that name: one at most where the namespace is known. Raises ReadFailed."""
+    if not is_name(question.name):
+        return ()
+    if not question.namespace:
+        by_name = (("fieldSelector", f"metadata.name={question.name}"),)
+        return tuple([pod async for page in reader.pages(PODS, Pod, query=by_name) for pod in page])
+    if not is_name(question.namespace):
+        return ()
+    try:
+        return (decode(decode_json(await reader.get_bytes(PODS.path(question.namespace, question.name))), Pod),)
+    except ReadFailed as failure:
+        if failure.status == 404:
+            return ()
+        raise
+    except MalformedObjectError as error:
+        raise SourceError(f"pod {question} is malformed: {error}") from error
+
+
+async def _see_alternatives(reader: Reader, search: Search) -> None:
+    """Lets the names go by that could be meant when no pending pod is: the namespace's, and the same name elsewhere."""
+    question = search.question
+    try:
+        await _see(reader, search, question.namespace, ())
+        if question.namespace and is_name(question.name):
+            await _see(reader, search, "", (("fieldSelector", f"metadata.name={question.name}"),))
+    except ReadFailed:
+        return  # only names to offer would have come of it
+
+
+async def _see(reader: Reader, search: Search, namespace: str, query: Iterable[tuple[str, str]]) -> None:
+    """Lets a list's names go by, page by page; an impossible namespace has no pods."""
+    if namespace and not is_name(namespace):
+        return
+    async for page in reader.metadata(PODS, namespace=namespace, query=query):
+        search.see(item.metadata for item in page)
+
+
+async def _permitted(asking: Awaitable[Answer]) -> Answer:
+    """Reads without which there is no question: their failures are errors, not gaps."""
+    try:
+        return await asking
+    except ReadFailed as failure:
+        if failure.status == 403:
+            raise NotPermitted(f"no permission to read pods: {failure.message}") from failure
+        raise ClusterUnreachable(f"the API server did not tell about the pod: {failure}") from failure
+
+
+def _first(failed: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The reason of a failed group of reads."""
+    one = failed.exceptions[0]
+    return _first(one) if isinstance(one, BaseExceptionGroup) else one
+
+
+async def _observe_events(reader: Reader, meta: ObjectMeta) -> tuple[Event, ...]:
+    """The pod's own events, and where its workload's other pods were and what drove them off."""
+    owner = controller_of(meta)
+    prefix = meta.generate_name or (owner.name if owner else "")
+    own = f"involvedObject.kind=Pod,involvedObject.name={meta.name}"
+    lists = [
+        reader.many(
+            EVENTS,
+            Event,
+            namespace=meta.namespace,
+            query=[("fieldSelector", own)],
+            keep=lambda e: e.involved_object.uid in ("", meta.uid),
+        )
+    ]
+    if prefix:
+        for reason in _SIBLING_EVENTS:
+            about = f"involvedObject.kind=Pod,reason={reason}"
+            lists.append(
+                reader.many(
+                    EVENTS,
+                    Event,
+                    namespace=meta.namespace,
+                    query=[("fieldSelector", about)],
+                    keep=lambda e: e.involved_object.name.startswith(prefix) and e.involved_object.name != meta.name,
+                )
+            )
+    return tuple(event for part in await asyncio.gather(*lists) for event in part)

@@ -1,0 +1,187 @@
+"""What a cluster says about Karpenter: its NodePools, what it made of them, how it is set up, what it logged."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.model.karpenter import EC2NodeClass, NodeClaim, NodePool
+from bot.model.kubernetes import DaemonSet, Event, Node, Pod
+from bot.model.objects import AnyObject
+from bot.model.world import Missing
+from bot.sources.controller import SELECTOR, Controller, ControllerPod, parse_controller
+from bot.sources.errors import ReadFailed, missing_read
+from bot.sources.logs import SERVER_LIMIT, SINCE_SECONDS, TAILS, LogTail
+from bot.sources.neighbours import observe_daemon_pods
+from bot.sources.reading import Reader
+from bot.sources.resources import (
+    AUTO_MODE,
+    DAEMON_SETS,
+    EVENTS,
+    KARPENTER,
+    KARPENTER_AWS,
+    NODES,
+    PODS,
+    VERSIONS,
+    Resource,
+)
+
+LOG: Final = "Karpenter's log"
+_CONTROLLERS_READ: Final = 3
+_EVENTS_KEPT: Final = 2000
+_CLUSTER_EVENTS: Final = "default"
+"""The namespace of events about cluster-scoped objects (client-go tools/record/event.go, makeEvent)."""
+_ABOUT: Final = (
+    "involvedObject.kind=NodePool",
+    "involvedObject.kind=NodeClaim",
+    "involvedObject.kind=EC2NodeClass",
+    "involvedObject.kind=NodeClass",
+    # a kubelet's own events about its node would be thousands
+    "involvedObject.kind=Node,source=karpenter",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """Where Karpenter runs: the namespaces to look in (none: all) and its pods' label."""
+
+    namespaces: tuple[str, ...] = ()
+    selector: str = SELECTOR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KarpenterSide:
+    """The part of a World that is the same for every pod, but for the choice of log lines."""
+
+    node_pools: tuple[NodePool, ...]
+    node_classes: tuple[EC2NodeClass, ...]
+    node_claims: tuple[NodeClaim, ...]
+    nodes: tuple[Node, ...]
+    daemon_sets: tuple[DaemonSet, ...]
+    daemon_pods: tuple[Pod, ...]
+    events: tuple[Event, ...]
+    controller: Controller
+    log: tuple[str, ...]
+
+
+async def observe_karpenter(reader: Reader, installation: Installation, tail: LogTail) -> KarpenterSide:
+    """Reads all of it at once; `tail` chooses the log lines. Raises ClusterUnreachable, CredentialsExpired."""
+    async with asyncio.TaskGroup() as group:
+        pools = group.create_task(_observe_pools(reader))
+        claims = group.create_task(_observe_versions(reader, KARPENTER, "nodeclaims", NodeClaim))
+        nodes = group.create_task(reader.many(NODES, Node))
+        daemons = group.create_task(_observe_daemons(reader))
+        events = group.create_task(_observe_events(reader))
+        controllers = group.create_task(_observe_controllers(reader, installation, tail))
+    node_pools, node_classes = pools.result()
+    daemon_sets, daemon_pods = daemons.result()
+    pods = controllers.result()
+    if not pods and node_pools and not any(gap.what in (LOG, PODS.full_name) for gap in reader.missing):
+        reader.lacks(_no_controller(node_pools, installation))
+    controller = parse_controller(pods)
+    for gap in controller.missing:
+        reader.lacks(gap)
+    return KarpenterSide(
+        node_pools=node_pools,
+        node_classes=node_classes,
+        node_claims=claims.result() or (),
+        nodes=nodes.result(),
+        daemon_sets=daemon_sets,
+        daemon_pods=daemon_pods,
+        events=events.result(),
+        controller=controller,
+        log=tuple(tail),
+    )
+
+
+async def _observe_versions(
+    reader: Reader, group: str, plural: str, kind: type[AnyObject]
+) -> tuple[AnyObject, ...] | None:
+    """A kind of Karpenter's in the newest version that the cluster serves; None when it serves none."""
+    for version in VERSIONS:
+        resource = Resource(group=group, version=version, plural=plural, namespaced=False)
+        try:
+            return tuple([item async for page in reader.pages(resource, kind) for item in page])
+        except ReadFailed as failure:
+            if failure.status != 404:
+                reader.lacks(missing_read(failure, "list", resource.full_name))
+                return ()
+    return None
+
+
+async def _observe_pools(reader: Reader) -> tuple[tuple[NodePool, ...], tuple[EC2NodeClass, ...]]:
+    pools, classes = await asyncio.gather(
+        _observe_versions(reader, KARPENTER, "nodepools", NodePool),
+        _observe_versions(reader, KARPENTER_AWS, "ec2nodeclasses", EC2NodeClass),
+    )
+    if pools is None:
+        why = f"Karpenter is not installed: the cluster serves no {KARPENTER}"
+        reader.lacks(Missing(what=f"nodepools.{KARPENTER}", why=why))
+        return (), classes or ()
+    groups = {pool.spec.template.spec.node_class_ref.group for pool in pools}
+    auto_mode: tuple[EC2NodeClass, ...] = ()
+    if AUTO_MODE in groups:
+        resource = Resource(group=AUTO_MODE, plural="nodeclasses", namespaced=False)
+        auto_mode = await reader.many(resource, EC2NodeClass)
+    if classes is None and groups - {AUTO_MODE}:
+        name = f"ec2nodeclasses.{KARPENTER_AWS}"
+        reader.lacks(Missing(what=name, why=f"the cluster does not serve {name}"))
+    return pools, (*(classes or ()), *auto_mode)
+
+
+async def _observe_daemons(reader: Reader) -> tuple[tuple[DaemonSet, ...], tuple[Pod, ...]]:
+    daemon_sets = await reader.many(DAEMON_SETS, DaemonSet)
+    return daemon_sets, await observe_daemon_pods(reader, daemon_sets)
+
+
+async def _observe_events(reader: Reader) -> tuple[Event, ...]:
+    lists = (
+        reader.many(EVENTS, Event, namespace=_CLUSTER_EVENTS, query=[("fieldSelector", about)]) for about in _ABOUT
+    )
+    found = [event for part in await asyncio.gather(*lists) for event in part]
+    return tuple(sorted(found, key=lambda e: str(e.time or ""))[-_EVENTS_KEPT:])
+
+
+async def _observe_controllers(reader: Reader, installation: Installation, tail: LogTail) -> tuple[ControllerPod, ...]:
+    query = [("labelSelector", installation.selector)]
+    lists = (
+        reader.many(PODS, ControllerPod, namespace=namespace, query=query)
+        for namespace in installation.namespaces or ("",)
+    )
+    pods = tuple(pod for part in await asyncio.gather(*lists) for pod in part)
+    running = [pod for pod in pods if pod.status.phase == "Running"]
+    # Only the leader logs decisions; after a change of leader the old one's lines still count, so all are read.
+    tails = await asyncio.gather(*(_observe_log(reader, pod, tail.names) for pod in running[:_CONTROLLERS_READ]))
+    for lines in tails:
+        for line in lines:
+            tail.take(line)
+    return pods
+
+
+async def _observe_log(reader: Reader, pod: ControllerPod, names: tuple[str, ...]) -> LogTail:
+    """One controller's log: a short tail, and a long one where the short one does not name the pod."""
+    best = LogTail(names)
+    path = PODS.path(pod.metadata.namespace, pod.metadata.name, "log")
+    for lines in TAILS:
+        tail = LogTail(names)
+        asked = {"tailLines": lines, "sinceSeconds": SINCE_SECONDS, "limitBytes": SERVER_LIMIT}
+        query = [("container", pod.container.name), *((key, str(value)) for key, value in asked.items())]
+        try:
+            await tail.read(reader.chunks(path, query))
+        except ReadFailed as failure:
+            gap = missing_read(failure, "get", "pods/log", f" in namespace {pod.metadata.namespace}")
+            reader.lacks(Missing(what=LOG, why=gap.why))
+            return best if best.seen else tail
+        best = tail
+        if tail.names_pod or tail.seen < lines or not names:
+            break
+    if best.received >= SERVER_LIMIT:
+        reader.lacks(Missing(what=f"the newest part of {LOG}", why=f"more than {SERVER_LIMIT >> 20} MiB in an hour"))
+    return best
+
+
+def _no_controller(pools: Sequence[NodePool], installation: Installation) -> Missing:
+    if all(pool.spec.template.spec.node_class_ref.group == AUTO_MODE for pool in pools):
+        return Missing(what=LOG, why="EKS Auto Mode runs Karpenter outside of the cluster; its events are read instead")
+    where = f"namespaces {', '.join(installation.namespaces)}" if installation.namespaces else "any namespace"
+    return Missing(what=LOG, why=f"no pod with the label {installation.selector} in {where}")
