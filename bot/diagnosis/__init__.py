@@ -7,8 +7,9 @@ at is not refused, a pod with a NodeClaim waits, and only what is left is explai
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.diagnosis.disruption import loss
 from bot.diagnosis.history import History, read_history, refused_offerings, statements
-from bot.diagnosis.lifecycle import after_decision, disruptions, outside_karpenter
+from bot.diagnosis.lifecycle import after_decision, outside_karpenter
 from bot.diagnosis.refusal import explain, message_of, offerings_left, types_left
 from bot.diagnosis.scheduling import NEWEST, Decision, Round, begin, solve
 from bot.diagnosis.validation import ignored
@@ -30,12 +31,14 @@ def diagnose(world: World, pod: Pod) -> Diagnosis:
         or nothing_to_try(world, pod, history)
         or _decided(world, pod, history)
     )
+    lost = loss(world, pod, history)
     return replace(
         found,
         cluster=world.cluster,
         karpenter_version=world.karpenter_version,
         karpenter_says=statements(history, pod),
-        causes=(*found.causes, *disruptions(world, pod, history)),
+        causes=(*found.causes, *((lost.cause,) if lost else ())),
+        remedies=(*found.remedies, *(lost.remedies if lost else ())),
         missing=world.missing,
     )
 

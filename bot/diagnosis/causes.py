@@ -10,9 +10,10 @@ from typing import Final
 from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.constraints import Partition
 from bot.diagnosis.space import Rows, bits
+from bot.diagnosis.templates import well_known
 from bot.model.diagnosis import Cause, Constraint, Fact, Kind
 from bot.model.karpenter import EC2NodeClass
-from bot.model.labels import CAPACITY_TYPE, EFA, GPU_RESOURCES, INSTANCE_TYPE, NEURON_RESOURCES, WELL_KNOWN, ZONE
+from bot.model.labels import CAPACITY_TYPE, EFA, GPU_RESOURCES, INSTANCE_TYPE, NEURON_RESOURCES, ZONE
 from bot.model.objects import Condition
 from bot.model.quantities import ZERO, Quantity
 from bot.model.world import InstanceType, Refused, World
@@ -140,10 +141,15 @@ class _Reading:
         undefined = self._by(Kind.POOL_UNDEFINED)[0]
         asking = next(c for c in self.constraints if c is not undefined)
         pools = self.world.node_pools
-        known = {*WELL_KNOWN, *(k for p in pools for k in p.spec.template.metadata.labels)}
+        known = {
+            *well_known(self.partition.template.pool),
+            *(k for p in pools for k in p.spec.template.metadata.labels),
+        }
         known |= {r.key for p in pools for r in p.spec.template.spec.requirements}
         known.discard(undefined.subject)
-        near = get_close_matches(undefined.subject, sorted(known), n=1, cutoff=0.75)
+        suffix = undefined.subject.rpartition("/")[2]
+        same_name = [k for k in sorted(known) if k.rpartition("/")[2] == suffix]
+        near = same_name or get_close_matches(undefined.subject, sorted(known), n=1, cutoff=0.75)
         return "unknown-label", {
             "key": undefined.subject,
             "wanted": asking.values,
@@ -189,7 +195,8 @@ class _Reading:
     def _limit(self, main: Constraint) -> tuple[str, dict[str, Fact]]:
         resource = main.subject
         template = self.partition.template
-        types = self._types(self._rows(Kind.POOL_LIMIT))
+        limits = [f.constraint for f in self.partition.filters if f.constraint.kind is Kind.POOL_LIMIT]
+        types = self._types(self.partition.passing(limits) or self._rows(Kind.POOL_LIMIT))
         smallest = min(types, key=lambda t: t.capacity.get(resource, ZERO), default=None)
         limit = template.pool.spec.limits[resource]
         left = (template.remaining or {}).get(resource, ZERO)
@@ -214,7 +221,9 @@ class _Reading:
         }
 
     def _resource(self) -> tuple[str, dict[str, Fact]]:
-        types = self._types(self._rows(Kind.RESOURCE))
+        rows = self._rows(Kind.RESOURCE)
+        most = self._types(rows)
+        types = self._types(self._as_pinned(rows)) or most
         resources = self._by(Kind.RESOURCE)
         requested = {c: Quantity.parse(c.values[0]) for c in resources}
         # of several resources, the one that the types come nearest to lacking altogether is the one to name
@@ -229,7 +238,8 @@ class _Reading:
             "instance_type": best.name if best else "",
             "instance_types": _few(names),
             "types_count": len(names),
-            "pinned": any(c.subject == INSTANCE_TYPE for c in self.constraints),
+            "pinned": len(names) < len(most) or any(c.subject == INSTANCE_TYPE for c in self.constraints),
+            "most": str(_most(most, resource)),
         }
         if resource == EFA and not offered:
             return "efa-unsupported", {**facts, "requested": amount.whole}
@@ -238,6 +248,14 @@ class _Reading:
             return counted, {**facts, "requested": amount.whole, "offered": offered.whole}
         quantities: dict[str, Fact] = {"requested": str(amount), "overhead": str(overhead), "offered": str(offered)}
         return "resource-exceeds-instance", {**facts, **quantities}
+
+    def _as_pinned(self, rows: Rows) -> Rows:
+        """Of these offerings, those of the instance types that the pod names, if it names any: they are what it is about."""
+        for one in self.partition.filters:
+            named_by_pod = one.constraint.kind in (Kind.NODE_SELECTOR, Kind.NODE_AFFINITY)
+            if one.constraint.subject == INSTANCE_TYPE and named_by_pod:
+                rows &= one.rows
+        return rows
 
     def _overhead(self, resource: str, best: InstanceType | None) -> Quantity:
         template = self.partition.template

@@ -16,13 +16,13 @@ from bot.diagnosis.requirements import Requirement, Requirements
 from bot.diagnosis.scheduling import PLACEHOLDER, Round
 from bot.diagnosis.space import Rows, Space, Types
 from bot.diagnosis.state_nodes import NODES
-from bot.diagnosis.templates import Template, implied_labels, ready_problem
+from bot.diagnosis.templates import Template, implied_labels, ready_problem, well_known
 from bot.diagnosis.topology import Group, choose
 from bot.diagnosis.volumes import VolumeDemand, demands
 from bot.karpenter import TopologyRule
 from bot.model.diagnosis import Constraint, Editor, Kind
 from bot.model.kubernetes import NodeSelectorRequirement
-from bot.model.labels import HOSTNAME, WELL_KNOWN
+from bot.model.labels import HOSTNAME
 from bot.model.objects import ObjectRef, ref_of
 from bot.model.quantities import ZERO
 from bot.model.world import Unavailable
@@ -344,7 +344,7 @@ def _label_choices(
     for key in sorted({r.key for _, r in asks} - single_valued):
         wanted = [(c, r) for c, r in asks if r.key == key]
         given = [(c, r) for c, r in pool if r.key == key]
-        if not given and key not in WELL_KNOWN and not template.space.axis(key).having:
+        if not given and key not in well_known(template.pool) and not template.space.axis(key).having:
             given = [(_undefined(template, key), Requirement.of(key, "DoesNotExist"))]
         yield label_choice([*wanted, *given])
 

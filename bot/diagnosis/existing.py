@@ -51,11 +51,11 @@ def _takes(world: World, node: StateNode, variant: Variant, load: Load, groups: 
     if any(left.nano < 0 for left in room.values()) or any(room.get(n, ZERO) < a for n, a in load.requests.items()):
         return False
     labels = Requirements.from_labels({**node.labels, HOSTNAME: node.hostname})
-    if not labels.accepts(variant.requirements, allow_well_known=False):
+    if not labels.accepts(variant.requirements):
         return False
     both = labels & variant.requirements
     return any(
-        both.accepts(alternative, allow_well_known=False) and _topology_allows(both & alternative, variant, groups)
+        both.accepts(alternative) and _topology_allows(both & alternative, variant, groups)
         for alternative in load.volumes or (Requirements(),)
     )
 
@@ -88,7 +88,7 @@ def _topology_allows(placed: Requirements, variant: Variant, groups: Sequence[Gr
         if not choice.picks:
             return False
         picks.append(choice.picks[0])
-    return placed.accepts(Requirements(picks), allow_well_known=False)
+    return placed.accepts(Requirements(picks))
 
 
 def _coming_daemons(world: World, node: StateNode, pods: Sequence[Pod]) -> Resources:
@@ -103,4 +103,4 @@ def _coming_daemons(world: World, node: StateNode, pods: Sequence[Pod]) -> Resou
 def _runs_on(daemon_set: DaemonSet, node: StateNode, labels: Requirements) -> bool:
     spec = daemon_set.spec.template.spec
     strict = first_variant(Pod(spec=spec), respect_preferences=False).strict
-    return not untolerated(spec.tolerations, node.taints) and labels.accepts(strict, allow_well_known=False)
+    return not untolerated(spec.tolerations, node.taints) and labels.accepts(strict)

@@ -38,8 +38,6 @@ def _image(labels: Mapping[str, str], node_class: EC2NodeClass) -> str:
     """The first image whose requirements the labels meet (ami.go, MapToInstanceTypes)."""
     present = Requirements.from_labels(labels)
     images = (
-        image.id
-        for image in node_class.status.amis
-        if present.accepts(Requirements(parse_terms(image.requirements)), allow_well_known=False)
+        image.id for image in node_class.status.amis if present.accepts(Requirements(parse_terms(image.requirements)))
     )
     return next(images, "")

@@ -92,7 +92,7 @@ def prepared(ec2: Ec2Facts) -> Region:
         Member(
             info=info,
             machine=Machine.of(info),
-            labels={**own_labels(info), **({REGION: one(ec2.region)} if ec2.region else {})},
+            labels={**own_labels(info), **_region_labels(info, ec2.region)},
             zones=None if offered is None else offered.get(info.instance_type, NOTHING),
         )
         for info in described.values()
@@ -141,6 +141,7 @@ def catalogue(
         free=region.reservations,
     )
     places = _places(region, node_class)
+    of_class = {arch: _class_labels(node_class, sizing.family, arch) for arch in ARCHITECTURES.values()}
     reaches: dict[frozenset[str] | None, Reach] = {}
     types: list[InstanceType] = []
     for member in region.members:
@@ -154,13 +155,9 @@ def catalogue(
         if info.instance_type in memory:
             capacity[MEMORY] = memory[info.instance_type]
         barred = () if is_compatible(info, node_class) else (Unavailable.INCOMPATIBLE,)
-        labels = {
-            **member.labels,
-            **reach.labels,
-            **_system_labels(info, sizing.family),
-            **_purchase_labels(info, own_reservations.get(info.instance_type, ())),
-            **_placement_group_labels(node_class),
-        }
+        labels = {**member.labels, **reach.labels, **of_class[architecture(info)]}
+        if info.instance_type in own_reservations:
+            labels |= _reservation_labels(own_reservations[info.instance_type], labels[CAPACITY_TYPE])
         types.append(
             InstanceType(
                 name=info.instance_type,
@@ -211,26 +208,28 @@ def _reservations(node_class: EC2NodeClass | None) -> Mapping[str, list[Capacity
     return by_type
 
 
-def _system_labels(info: InstanceTypeInfo, family: AmiFamily) -> Labels:
-    """The operating system; Windows images exist for amd64 alone (getOS)."""
-    if not family.windows_build:
-        return {OS: one("linux"), WINDOWS_BUILD: NOTHING}
-    system = one("windows") if architecture(info) == "amd64" else NOTHING
-    return {OS: system, WINDOWS_BUILD: one(family.windows_build)}
-
-
-def _purchase_labels(info: InstanceTypeInfo, reservations: Sequence[CapacityReservationStatus]) -> Labels:
-    """How the type can be bought in any zone."""
-    sold = frozenset(info.supported_usage_classes) & {ON_DEMAND, SPOT}
+def _region_labels(info: InstanceTypeInfo, region: str) -> Labels:
+    """How the type can be bought somewhere in the region; reservations are the EC2NodeClass's."""
     return {
-        CAPACITY_TYPE: sold | {RESERVED} if reservations else sold,
+        CAPACITY_TYPE: frozenset(c for c in (ON_DEMAND, SPOT) if c in info.supported_usage_classes),
+        **dict.fromkeys((RESERVATION_ID, RESERVATION_TYPE, RESERVATION_INTERRUPTIBLE), NOTHING),
+        **({REGION: one(region)} if region else {}),
+    }
+
+
+def _reservation_labels(reservations: Sequence[CapacityReservationStatus], sold: frozenset[str]) -> Labels:
+    return {
+        CAPACITY_TYPE: sold | {RESERVED},
         RESERVATION_ID: frozenset(r.id for r in reservations),
         RESERVATION_TYPE: frozenset(r.reservation_type for r in reservations),
         RESERVATION_INTERRUPTIBLE: frozenset(str(r.interruptible).lower() for r in reservations),
     }
 
 
-def _placement_group_labels(node_class: EC2NodeClass | None) -> Labels:
-    """The placement group, when the EC2NodeClass names it by id (offering.go, InjectOfferings)."""
+def _class_labels(node_class: EC2NodeClass | None, family: AmiFamily, arch: str) -> Labels:
+    """The operating system (getOS: Windows images exist for amd64 alone), and the placement group when it has an id here."""
     selector = node_class.spec.placement_group_selector if node_class else None
-    return {f"{AWS_DOMAIN}/placement-group-id": one(selector.id)} if selector and selector.id else {}
+    group: Labels = {f"{AWS_DOMAIN}/placement-group-id": one(selector.id)} if selector and selector.id else {}
+    if not family.windows_build:
+        return {OS: one("linux"), WINDOWS_BUILD: NOTHING, **group}
+    return {OS: one("windows") if arch == "amd64" else NOTHING, WINDOWS_BUILD: one(family.windows_build), **group}

@@ -3,7 +3,7 @@
 Finding (conflicts), naming (causes), mending (remedies) are rooms of their own; here they are put together and ordered.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,7 +12,7 @@ from bot.diagnosis.causes import cause_of
 from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.constraints import Partition, partition
 from bot.diagnosis.pods import Variant, first_variant, untolerated
-from bot.diagnosis.remedies import rank, remedies
+from bot.diagnosis.remedies import MOST_EDITS, dated, rank, remedies
 from bot.diagnosis.scheduling import Attempt, Decision, Round
 from bot.diagnosis.space import bits
 from bot.diagnosis.templates import Template, by_weight, min_values_unmet, template
@@ -25,6 +25,21 @@ from bot.model.world import Refused
 
 MOST_CAUSES: Final = 12
 MOST_REMEDIES: Final = 8
+_APART: Final = {
+    Kind.POOL_REQUIREMENT: 2.0,
+    Kind.POOL_LABEL: 2.0,
+    Kind.POOL_UNDEFINED: 1.5,
+    Kind.POOL_TAINT: 1.5,
+    Kind.TOLERATIONS: 1.5,
+    Kind.POOL_LIMIT: 0.1,
+    Kind.POOL_NOT_READY: 0.1,
+    Kind.REFUSED: 0.1,
+    Kind.RESERVATION: 0.1,
+    Kind.SUBNETS: 0.2,
+    Kind.PRICE: 0.2,
+}
+"""How much a condition that would have to give way says "this NodePool is for other pods"; others count 1. A limit that is
+used up or capacity that is gone says nothing of the kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,14 +129,10 @@ def _nearness(this: Round, built: Template, solved: Sequence[Solved]) -> tuple[f
     named = sum(3.0 for r in asks if r.key == NODEPOOL and built.name in r)
     taints = built.pool.spec.template.spec.taints
     tolerated = 0.5 * (len(taints) - len(untolerated(this.pod.spec.tolerations, taints)))
-    least = min((len(c.constraints) for s in solved for c in s.corrections), default=99)
-    editable = min((_effort(c.constraints) for s in solved for c in s.corrections), default=999)
-    return named + matched + tolerated - least, -editable, float(built.pool.spec.weight)
-
-
-def _effort(constraints: Iterable[Constraint]) -> float:
-    cost = {Editor.POD_OWNER: 1.0, Editor.NODEPOOL_OWNER: 2.0, Editor.AWS: 4.0, Editor.NOBODY: 3.0}
-    return sum(cost[c.editor] for c in constraints)
+    least = min(
+        (sum(_APART.get(c.kind, 1.0) for c in s_c.constraints) for s in solved for s_c in s.corrections), default=99.0
+    )
+    return named + matched + tolerated - least, float(built.pool.spec.weight)
 
 
 def _causes(this: Round, pool: _Pool, refused: Sequence[Refused]) -> list[Cause]:
@@ -182,18 +193,25 @@ def min_values_constraint(built: Template, key: str) -> Constraint:
 
 
 def _remedies(this: Round, pools: Sequence[_Pool]) -> tuple[Remedy, ...]:
-    """The best remedies, those for the intended NodePool before others; the same edits are offered once."""
+    """The best remedies; the same edits are offered once.
+
+    A NodePool that the pod is not meant for gets a say only where one edit makes it fit.
+    """
     found: dict[tuple[object, ...], tuple[tuple[float, ...], Remedy]] = {}
     for position, pool in enumerate(pools):
         for solved in pool.solved:
-            for remedy in remedies(solved, this.world.ec2):
+            for remedy in remedies(solved, MOST_EDITS if position == 0 else 1):
                 score, *rest = rank(remedy)
                 edits = tuple((e.field, e.subject, str(e.object), repr(e.new)) for e in remedy.edits)
                 ranked = ((score + 300 * min(position, 1), float(position), *rest), remedy)
                 if edits not in found or ranked[0] < found[edits][0]:
                     found[edits] = ranked
     ordered = sorted(found.values(), key=lambda one: one[0])
-    return tuple(remedy for _, remedy in ordered[:MOST_REMEDIES])
+    own = [
+        one for one in ordered if one[1].nodepool == pools[0].template.name or "shared-nodepool" not in one[1].cautions
+    ]
+    ordered = own or ordered
+    return tuple(dated(remedy, this.world.ec2) for _, remedy in ordered[:MOST_REMEDIES])
 
 
 def _verdict(this: Round, pool: _Pool, causes: Sequence[Cause], *, intended: bool) -> PoolVerdict:

@@ -5,15 +5,18 @@ senior engineer would try first has the smaller number.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from itertools import product
 from typing import Final
 
 from bot.diagnosis.conflicts import Correction, Solved
 from bot.diagnosis.constraints import Partition
+from bot.diagnosis.requirements import Requirement
 from bot.diagnosis.space import Rows, bits
 from bot.model.diagnosis import Change, Cheapest, Constraint, Edit, Editor, Fact, Json, Kind, Opens, Remedy
 from bot.model.ec2 import Ec2Facts
-from bot.model.labels import CAPACITY_TYPE, EFA, GPU_RESOURCES, INSTANCE_TYPE, ON_DEMAND, ZONE
+from bot.model.labels import CAPACITY_TYPE, EFA, GPU_RESOURCES, INSTANCE_TYPE, ON_DEMAND, SPOT, ZONE
 from bot.model.quantities import ZERO, Quantity
 from bot.model.world import InstanceType, Offering
 
@@ -70,16 +73,16 @@ class _Opening:
         return tuple(sorted({v for t in self.types for v in t.labels.get(key, ())}))
 
 
-def remedies(solved: Solved, ec2: Ec2Facts) -> Iterator[Remedy]:
-    """Every remedy for one NodePool and OR-term, unordered."""
+def remedies(solved: Solved, most_edits: int = MOST_EDITS) -> Iterator[Remedy]:
+    """Every remedy of at most so many edits for one NodePool and OR-term, unordered and with undated prices."""
     for correction in solved.corrections:
-        if len(correction.constraints) > MOST_EDITS:
+        if len(correction.constraints) > most_edits:
             continue
         chosen = _choose(_Opening(solved.partition, correction, correction.rows))
-        edits = [_edit(chosen, c) for c in sorted(correction.constraints, key=lambda c: c.id)]
-        parts = [part for part in edits if part is not None]
-        if len(parts) == len(edits) and parts and chosen.rows:
-            yield _remedy(chosen, parts, ec2)
+        choices = [_edits(chosen, c) for c in sorted(correction.constraints, key=lambda c: c.id)]
+        if choices and chosen.rows:
+            for parts in product(*choices):
+                yield _remedy(chosen, parts)
 
 
 def _choose(opening: _Opening) -> _Opening:
@@ -108,12 +111,28 @@ def _left(opening: _Opening, instance_type: InstanceType, resource: str) -> Quan
 Part = tuple[str, Edit, dict[str, Fact]]
 
 
-def _edit(opening: _Opening, constraint: Constraint) -> Part | None:
-    """The edit that relaxes one constraint just so far that the chosen offerings pass; None when nobody can edit it."""
+def _edits(opening: _Opening, constraint: Constraint) -> tuple[Part, ...]:
+    """The edits that relax one constraint just so far that chosen offerings pass; none when nobody can edit it."""
     if constraint.editor in (Editor.AWS, Editor.NOBODY):
-        return None
+        return ()
     build = _BUILDERS.get(constraint.kind)
-    return build(opening, constraint) if build else None
+    part = build(opening, constraint) if build else None
+    corrected = _correction(opening, constraint)
+    return tuple(p for p in (corrected, part) if p is not None)
+
+
+def _correction(opening: _Opening, constraint: Constraint) -> Part | None:
+    """A value that EC2 does not know, corrected to the one that it was probably meant to be."""
+    known = opening.partition.space.axis(constraint.subject).having
+    wrong = constraint.kind is Kind.NODE_SELECTOR and constraint.subject == INSTANCE_TYPE
+    if not wrong or not constraint.values or constraint.values[0] in known:
+        return None
+    near = get_close_matches(constraint.values[0], opening.values(INSTANCE_TYPE), n=1, cutoff=0.8)
+    if not near:
+        return None
+    old = constraint.values[0]
+    facts: dict[str, Fact] = {"key": constraint.subject, "old": old, "new": near[0]}
+    return _made("change-node-selector", constraint, Change.SET, (old, near[0]), facts)
 
 
 def _made(
@@ -135,8 +154,8 @@ def _made(
 def _resource(opening: _Opening, constraint: Constraint) -> Part | None:
     resource, old = constraint.subject, Quantity.parse(constraint.values[0])
     new = min((_left(opening, t, resource) for t in opening.types), default=ZERO)
-    if not new and resource not in _DEVICES:
-        return None
+    if not new and resource != EFA:
+        return None  # a training pod without its GPUs is another pod; without EFA it still trains, only slower
     if resource in _DEVICES:
         new = Quantity.of(new.nano // 10**9)
     keeps = tuple(
@@ -243,7 +262,8 @@ _BUILDERS: Final[dict[Kind, Callable[[_Opening, Constraint], Part | None]]] = {
 }
 
 
-def _remedy(opening: _Opening, parts: Sequence[Part], ec2: Ec2Facts) -> Remedy:
+def _remedy(opening: _Opening, parts: Sequence[Part]) -> Remedy:
+    opening = _narrowed(opening, parts)
     ids = tuple(remedy for remedy, _, _ in parts)
     facts = parts[0][2] if len(parts) == 1 else {"parts": ids, "part_facts": None}
     edits = tuple(edit for _, edit, _ in parts)
@@ -251,12 +271,21 @@ def _remedy(opening: _Opening, parts: Sequence[Part], ec2: Ec2Facts) -> Remedy:
         id=ids[0] if len(ids) == 1 else "combined",
         relaxes=tuple(sorted(opening.correction.constraints, key=lambda c: c.id)),
         edits=edits,
-        opens=opens(opening, ec2),
+        opens=opens(opening),
         nodepool=opening.partition.template.name,
         facts={k: v for k, v in facts.items() if k != "part_facts"},
         parts=tuple((remedy, facts) for remedy, _, facts in parts),
         cautions=tuple(_cautions(opening, ids)),
     )
+
+
+def _narrowed(opening: _Opening, parts: Sequence[Part]) -> _Opening:
+    """Where an edit sets a label to one value, only offerings with that value are opened."""
+    space, rows = opening.partition.space, opening.rows
+    for _, edit, _ in parts:
+        if edit.constraint.kind is Kind.NODE_SELECTOR and edit.change is Change.SET:
+            rows &= space.rows_meeting(Requirement.of(edit.subject, "In", (str(edit.new),)))
+    return _Opening(opening.partition, opening.correction, rows)
 
 
 def _cautions(opening: _Opening, ids: Sequence[str]) -> Iterator[str]:
@@ -279,18 +308,18 @@ def gpu_changes(types: Iterable[InstanceType], partition: Partition) -> bool:
     return bool(before) and any(t.labels.get(_GPU_NAME) not in before for t in types)
 
 
-def opens(opening: _Opening, ec2: Ec2Facts) -> Opens:
+def opens(opening: _Opening) -> Opens:
     """The launchable offerings that a remedy gives: how many, of which types, where, and the cheapest."""
     found = [(t, o) for t, o in opening.partition.space.offerings(opening.rows)]
     return Opens(
         offerings=len(found),
         instance_types=tuple(sorted({t.name for t, _ in found})),
         zones=tuple(sorted({o.zone for _, o in found})),
-        cheapest=cheapest(found, ec2),
+        cheapest=cheapest(found),
     )
 
 
-def cheapest(found: Sequence[tuple[InstanceType, Offering]], ec2: Ec2Facts) -> Cheapest | None:
+def cheapest(found: Sequence[tuple[InstanceType, Offering]]) -> Cheapest | None:
     """The cheapest offering with a price; without any price, the first by name, its price None."""
     if not found:
         return None
@@ -298,26 +327,31 @@ def cheapest(found: Sequence[tuple[InstanceType, Offering]], ec2: Ec2Facts) -> C
     instance_type, offering = min(
         found, key=lambda one: (one[1].price if one[1].price is not None else unknown, one[0].name, one[1].zone)
     )
-    on_demand = next((p for p in ec2.on_demand_prices or () if p.instance_type == instance_type.name), None)
-    spot = [
-        p.timestamp
-        for p in ec2.spot_prices or ()
-        if (p.instance_type, p.availability_zone) == (instance_type.name, offering.zone) and p.timestamp
-    ]
-    newest = max(spot, default=None)
-    dated = (
-        newest.isoformat()
-        if offering.capacity_type == "spot" and newest
-        else (on_demand.effective if on_demand else "")
-    )
     return Cheapest(
         instance_type=instance_type.name,
         zone=offering.zone,
         capacity_type=offering.capacity_type,
         price_per_hour=offering.price,
-        on_demand_price_per_hour=on_demand.price_per_hour if on_demand else None,
-        as_of=dated if offering.price is not None else "",
     )
+
+
+def dated(remedy: Remedy, ec2: Ec2Facts) -> Remedy:
+    """The remedy with the on-demand price beside its cheapest offering, and the moment that the price is from."""
+    best = remedy.opens.cheapest
+    if best is None:
+        return remedy
+    on_demand = next((p for p in ec2.on_demand_prices or () if p.instance_type == best.instance_type), None)
+    of_zone = (best.instance_type, best.zone)
+    spot = (p.timestamp for p in ec2.spot_prices or () if (p.instance_type, p.availability_zone) == of_zone)
+    newest = max((t for t in spot if t), default=None)
+    effective = on_demand.effective if on_demand else ""
+    as_of = newest.isoformat() if best.capacity_type == SPOT and newest else effective
+    priced = replace(
+        best,
+        on_demand_price_per_hour=on_demand.price_per_hour if on_demand else None,
+        as_of=as_of if best.price_per_hour is not None else "",
+    )
+    return replace(remedy, opens=replace(remedy.opens, cheapest=priced))
 
 
 def rank(remedy: Remedy) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.model.kubernetes import NodeSelectorRequirement
-from bot.model.labels import WELL_KNOWN, normalised
+from bot.model.labels import normalised
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _INT64: Final = range(-(2**63), 2**63)
@@ -22,6 +22,7 @@ _BOUNDS: Final[Mapping[str, tuple[int | None, int | None]]] = {
     "Lt": (None, -1),
     "Lte": (None, 0),
 }
+NOTHING: Final[frozenset[str]] = frozenset()
 _ABSENT_OPERATORS: Final = frozenset({"NotIn", "DoesNotExist"})
 
 
@@ -160,21 +161,20 @@ class Requirements(Mapping[str, Requirement]):
         shared = sorted(self._by_key.keys() & incoming._by_key.keys())
         return tuple(Clash(k, incoming[k], self[k]) for k in shared if self[k].conflicts_with(incoming[k]))
 
-    def undefined(self, incoming: "Requirements", *, allow_well_known: bool) -> tuple[Clash, ...]:
+    def undefined(self, incoming: "Requirements", *, allowed: frozenset[str] = NOTHING) -> tuple[Clash, ...]:
         """Keys that `incoming` needs and that are not defined here, sorted. Source: requirements.go, Compatible.
 
         A new NodeClaim may leave well-known labels undefined (the instance type decides them); an existing node may not.
         """
-        allowed = WELL_KNOWN if allow_well_known else frozenset[str]()
         return tuple(
             Clash(key, wanted, None)
             for key, wanted in sorted(incoming.items())
             if key not in self._by_key and key not in allowed and wanted.operator not in _ABSENT_OPERATORS
         )
 
-    def accepts(self, incoming: "Requirements", *, allow_well_known: bool) -> bool:
+    def accepts(self, incoming: "Requirements", *, allowed: frozenset[str] = NOTHING) -> bool:
         """Whether Karpenter finds `incoming` compatible with these. Source: requirements.go, IsCompatible."""
-        return not self.undefined(incoming, allow_well_known=allow_well_known) and not self.clashes(incoming)
+        return not self.undefined(incoming, allowed=allowed) and not self.clashes(incoming)
 
     def without_min_values(self) -> "Requirements":
         """The same sets with no flexibility floor."""

@@ -15,7 +15,7 @@ from bot.diagnosis.pods import HostPort, Variant, host_ports_of, requests_of, un
 from bot.diagnosis.requirements import Clash, Requirement, Requirements
 from bot.diagnosis.space import Space, Types
 from bot.diagnosis.state_nodes import NODES
-from bot.diagnosis.templates import Template, min_values_unmet, ready_problem, templates, within_limits
+from bot.diagnosis.templates import Template, min_values_unmet, ready_problem, templates, well_known, within_limits
 from bot.diagnosis.topology import Group, Topology, choose
 from bot.diagnosis.validation import ignored
 from bot.karpenter import (
@@ -39,7 +39,7 @@ from bot.karpenter import (
     Where,
 )
 from bot.model.kubernetes import Pod
-from bot.model.labels import HOSTNAME, RESERVED, WELL_KNOWN
+from bot.model.labels import HOSTNAME, RESERVED
 from bot.model.quantities import Resources, largest, total
 from bot.model.world import Refused, World
 
@@ -188,7 +188,7 @@ def attempt_template(this: Round, template: Template, variant: Variant, groups: 
         refused = tuple(TaintNotTolerated(key=t.key, value=t.value, effect=t.effect) for t in taints)
         return Attempt(template=template, requirements=hosted, findings=refused)
     asked = variant.requirements
-    conflicts = _conflicts(hosted, asked)
+    conflicts = _conflicts(template, hosted, asked)
     if conflicts:
         found = IncompatibleRequirements(where=Where.POD, conflicts=conflicts)
         return Attempt(template=template, requirements=hosted, findings=(found,))
@@ -211,7 +211,7 @@ def _attempt_volumes(
 ) -> Attempt:
     """One alternative of the volumes: its requirements, then topology, then instance types (tryVolumeAlternative)."""
     base, alternative = wanted
-    conflicts = _conflicts(base, alternative)
+    conflicts = _conflicts(template, base, alternative)
     if conflicts:
         found = IncompatibleRequirements(where=Where.VOLUME, conflicts=conflicts)
         return Attempt(template=template, requirements=base, findings=(found,))
@@ -254,7 +254,7 @@ def _placements(
         picks.append(choice.picks)
     for picked in product(*picks):
         narrowed = placed & Requirements(picked)
-        conflicts = _conflicts(placed, narrowed)
+        conflicts = _conflicts(template, placed, narrowed)
         if conflicts:
             found_conflict = IncompatibleRequirements(where=Where.TOPOLOGY, conflicts=conflicts)
             yield Attempt(template=template, requirements=placed, findings=(found_conflict,))
@@ -262,11 +262,14 @@ def _placements(
             yield narrowed
 
 
-def _conflicts(defined: Requirements, incoming: Requirements) -> tuple[LabelUnknown | KeyConflict, ...]:
+def _conflicts(
+    template: Template, defined: Requirements, incoming: Requirements
+) -> tuple[LabelUnknown | KeyConflict, ...]:
     """Karpenter's Compatible: the first undefined label ends it, else every conflicting key."""
-    undefined = defined.undefined(incoming, allow_well_known=True)
+    known = well_known(template.pool)
+    undefined = defined.undefined(incoming, allowed=known)
     if undefined:
-        return (LabelUnknown(key=undefined[0].key, hint=label_hint(undefined[0].key, defined)),)
+        return (LabelUnknown(key=undefined[0].key, hint=label_hint(undefined[0].key, defined, known)),)
     return tuple(_key_conflict(clash) for clash in defined.clashes(incoming))
 
 
@@ -275,10 +278,10 @@ def _key_conflict(clash: Clash) -> KeyConflict:
     return KeyConflict(key=clash.key, incoming=printed(clash.incoming), existing=printed(existing_side))
 
 
-def label_hint(key: str, defined: Requirements) -> str | None:
+def label_hint(key: str, defined: Requirements, well_known_labels: frozenset[str]) -> str | None:
     """A label that `key` may be a typo of. Karpenter takes any match at random (labelHint); here the first sorted one."""
     suffix = key.split("/", 1)[-1]
-    for known in (*sorted(WELL_KNOWN), *sorted(defined)):
+    for known in (*sorted(well_known_labels), *sorted(defined)):
         if key in known or known.endswith(suffix):
             return known
     return None

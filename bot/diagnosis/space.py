@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from bot.diagnosis.requirements import Requirement, Requirements
+from bot.model.labels import WELL_KNOWN
 from bot.model.quantities import Quantity, Resources
 from bot.model.world import Catalogue, InstanceType, Offering, Refused, Unavailable
 
@@ -189,7 +190,7 @@ class Space:
     def slots_meeting(self, requirements: Requirements) -> tuple[int, ...]:
         """Slots that Karpenter finds compatible (offering.Requirements against the NodeClaim's)."""
         return tuple(
-            s for s, slot in enumerate(self.slots) if requirements.accepts(slot.requirements, allow_well_known=True)
+            s for s, slot in enumerate(self.slots) if requirements.accepts(slot.requirements, allowed=WELL_KNOWN)
         )
 
     def types_offered(self, requirements: Requirements) -> Types:
@@ -208,11 +209,10 @@ class Space:
         return sum(self.offered[s] << s * len(self.types) for s in slots)
 
     def rows_meeting(self, requirement: Requirement) -> Rows:
-        """The offerings on which one requirement holds, at type and at slot."""
-        rows = self.rows_of_types(self.axis(requirement.key).meeting(requirement))
+        """The offerings on which one requirement holds: by their slot where that decides the label, else by their type."""
         if requirement.key in self.slot_keys:
-            rows &= self.rows_of_slots(self.slots_meeting(Requirements((requirement,))))
-        return rows
+            return self.rows_of_slots(self.slots_meeting(Requirements((requirement,))))
+        return self.rows_of_types(self.axis(requirement.key).meeting(requirement))
 
     def types_of_rows(self, rows: Rows) -> Types:
         """The types that have an offering among the rows."""

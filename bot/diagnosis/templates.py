@@ -14,7 +14,15 @@ from bot.diagnosis.space import Space, Types, bits, indexed
 from bot.diagnosis.state_nodes import state_nodes
 from bot.model.karpenter import NodePool
 from bot.model.kubernetes import DaemonSet, Pod, PodSpec, Toleration
-from bot.model.labels import AWS_DOMAIN, INITIALIZED, NODEPOOL, REGISTERED
+from bot.model.labels import (
+    AUTO_MODE_DOMAIN,
+    AUTO_MODE_WELL_KNOWN,
+    AWS_DOMAIN,
+    INITIALIZED,
+    NODEPOOL,
+    REGISTERED,
+    WELL_KNOWN,
+)
 from bot.model.quantities import ZERO, Resources, less, total
 from bot.model.world import Refused, World
 
@@ -22,7 +30,7 @@ NODE_CLASSES: Final = frozenset(
     {
         (AWS_DOMAIN, "EC2NodeClass"),
         ("", "EC2NodeClass"),  # v1beta1 allowed to leave the group out
-        ("eks.amazonaws.com", "NodeClass"),
+        (AUTO_MODE_DOMAIN, "NodeClass"),
         ("karpenter.kwok.sh", "KWOKNodeClass"),
     }
 )
@@ -69,6 +77,11 @@ def ready_problem(pool: NodePool) -> str:
         return "deleting"
     ref = pool.spec.template.spec.node_class_ref
     return "" if not ref.kind or (ref.group, ref.kind) in NODE_CLASSES else "foreign"
+
+
+def well_known(pool: NodePool) -> frozenset[str]:
+    """Labels that the NodePool need not define because the instance type decides them; EKS Auto Mode has its own names."""
+    return AUTO_MODE_WELL_KNOWN if pool.spec.template.spec.node_class_ref.group == AUTO_MODE_DOMAIN else WELL_KNOWN
 
 
 def by_weight(pools: Sequence[NodePool]) -> list[NodePool]:
@@ -209,7 +222,7 @@ def _types_running(
     types = 0
     variant = first_variant(Pod(spec=spec), respect_preferences=False)
     while True:
-        if requirements.accepts(variant.strict, allow_well_known=True):
+        if requirements.accepts(variant.strict, allowed=well_known(pool)):
             types |= space.types_meeting(variant.strict)
         if len(variant.terms) <= 1:
             return types

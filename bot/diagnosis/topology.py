@@ -315,6 +315,4 @@ class _NodeFilter:
         if self.tolerations is not None and not all(tolerates(self.tolerations, t) for t in node.spec.taints):
             return False
         labels = Requirements.from_labels(node.metadata.labels)
-        return self.alternatives is None or any(
-            labels.accepts(wanted, allow_well_known=False) for wanted in self.alternatives
-        )
+        return self.alternatives is None or any(labels.accepts(wanted) for wanted in self.alternatives)

@@ -40,6 +40,7 @@ from bot.karpenter.findings import (
     UnknownValues,
     Unrecognised,
     VolumeClaimUnusable,
+    VolumeLimitExceeded,
     VolumeProblem,
     Where,
 )
@@ -127,6 +128,7 @@ __all__ = [
     "Unrecognised",
     "Version",
     "VolumeClaimUnusable",
+    "VolumeLimitExceeded",
     "VolumeProblem",
     "Where",
     "as_printed",

@@ -57,6 +57,8 @@ class Reserved(StrEnum):
 
     TAKEN = "one or more instance types with compatible reserved offerings are available, but could not be reserved"
     LOST = "satisfying updated nodeclaim constraints would remove all compatible reserved offering options"
+    FULL = "all compatible reserved offerings are full and no on-demand or spot fallback is available"
+    FALLING_THROUGH = "the only compatible reserved offering is full; falling through to other NodePools"
 
 
 class RequirementProblem(StrEnum):
@@ -202,6 +204,17 @@ class MinValuesUnmet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeLimitExceeded:
+    """The pod's volumes are more than any instance type of the NodePool can attach. Without a `provisioner` no single
+    driver's limit is to blame.
+    """
+
+    provisioner: str | None = None
+    volumes: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReservedOfferings:
     reserved: Reserved
 
@@ -304,6 +317,7 @@ Finding = (
     | TopologyUnsatisfiable
     | HostPortConflict
     | MinValuesUnmet
+    | VolumeLimitExceeded
     | ReservedOfferings
     | AllFilteredOut
     | DynamicResourcesUnsupported

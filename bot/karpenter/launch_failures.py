@@ -116,7 +116,8 @@ class FleetError:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchFailure:
     """A launch that failed. `insufficient_capacity`: Karpenter deletes the NodeClaim and tries elsewhere; otherwise it
-    retries the same one. `reason` is the condition reason it files it under (LaunchFailed when it knows no better).
+    retries the same one. `reason` is the condition reason it files it under: the first that any of the errors calls for
+    (LaunchFailed when it knows no better). Read `errors` for all of them.
     """
 
     insufficient_capacity: bool
@@ -141,7 +142,8 @@ _ZONE = re.compile(r"\b([a-z]{2}(?:-[a-z]{1,10}){1,3}-\d[a-z])\b")
 _SUBNET = re.compile(r"\b(subnet-[0-9a-f]{8,17})(?=\W)")  # what follows shows that it did not break off
 _VCPU_LIMIT = re.compile(r"vCPU limit of (\d{1,9})(?= )")
 _ALTERNATIVES = re.compile(r"or choosing |You can currently get ")
-_DENIED = re.compile(r"User: (\S{1,512}) is not authorized to perform: (\S{1,128})(?: on resource: (\S{1,1024}))?")
+_DENIED = re.compile(r"User: (\S{1,512}) is not authorized")
+_DENIED_ACTION = re.compile(r"perform:? ([a-z][a-z0-9-]{0,63}:[A-Z]\w{0,127})(?: on resource:? (\S{1,1024}))?")
 _ENCODED = re.compile(r"Encoded authorization failure message: ([\w-]{16,})")
 _BECAUSE: Final = (
     ("with an explicit deny in a permissions boundary", Because.PERMISSIONS_BOUNDARY),
@@ -152,9 +154,11 @@ _BECAUSE: Final = (
 
 
 def parse_launch_failure(text: str, *, truncated: bool = False) -> LaunchFailure | None:
-    """Reads a launch error; None when the text is not of a launch. A 300-character event text counts as truncated."""
+    """Reads a launch error; None when the text is not of a launch. A text that ends in dots counts as truncated: events
+    carry 300 characters of it.
+    """
     text = text[:LONGEST_ERROR]
-    truncated = truncated or text.endswith("...")
+    truncated = truncated or text.endswith(("...", "…"))
     rest, stages = _AWS_FACTS.sub("", text), []
     while step := _STAGE.match(rest):
         stages.append(step[0][:-2])
@@ -218,14 +222,14 @@ def _reason(text: str, stages: list[str]) -> str:
 def _parse_denial(text: str, *, truncated: bool) -> Denial | None:
     if not any(word in text for word in ("UnauthorizedOperation", "AccessDenied", "AuthFailure", "not authorized")):
         return None
-    who, encoded = _DENIED.search(text), _ENCODED.search(text)
+    who, what, encoded = _DENIED.search(text), _DENIED_ACTION.search(text), _ENCODED.search(text)
     because = next((one for needle, one in _BECAUSE if needle in text), Because.UNSAID)
     if truncated and because is Because.OTHER_DENY:
         because = Because.UNSAID
     return Denial(
         principal=who[1] if who else "",
-        action=who[2].rstrip(".") if who else "",
-        resource=(who[3] or "").rstrip(".") if who else "",
+        action=what[1] if what else "",
+        resource=(what[2] or "").rstrip(".") if what else "",
         because=because,
         encoded=encoded[1] if encoded else "",
     )

@@ -85,13 +85,14 @@ def parse_refusal(text: str, *, causes: Sequence[str] = (), truncated: bool = Fa
     """The refusal in a pod event's message or in a log line's error. None when nothing in it is Karpenter's.
 
     `causes` are the line's errorCauses: they part the text where `; ` cannot. With `truncated` the text may end
-    anywhere, and what could have gone on differently is kept as Unrecognised(cut=True).
+    anywhere, and what could have gone on differently is kept as Unrecognised(cut=True); final dots mean the same.
     """
     announced = _ANNOUNCEMENTS.match(text)
     body = text[announced.end() :] if announced else text
     if '\\"' in body:  # pasted out of a JSON string, escapes and all
         body = body.replace('\\"', '"')
     body = body.strip()
+    truncated = truncated or body.endswith(("...", "…"))
     errors = list(causes) if causes and not truncated else [body]
     clauses = [clause for error in errors for clause in _parse_error(error, cut=truncated)]
     known = any(not isinstance(finding, Unrecognised) for clause in clauses for finding in clause.findings)

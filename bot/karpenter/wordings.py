@@ -23,6 +23,7 @@ from bot.karpenter.findings import (
     ResourceLimitExceeded,
     TaintNotTolerated,
     TopologyUnsatisfiable,
+    VolumeLimitExceeded,
 )
 from bot.karpenter.wording import EVERY, FIRST, Wording, between, since, wording
 
@@ -202,14 +203,29 @@ WORDINGS: Final[tuple[Wording, ...]] = (
         keys=(),
     ),
     *(
-        wording(
-            ReservedOfferings,
-            str(reserved),
-            "scheduling/nodeclaim.go offeringsToReserve",
-            since(1, 3),
-            reserved=reserved,
+        wording(ReservedOfferings, str(one), "scheduling/nodeclaim.go offeringsToReserve", spans, reserved=one)
+        for one, spans in (
+            (Reserved.TAKEN, since(1, 3)),
+            (Reserved.LOST, since(1, 3)),
+            (Reserved.FULL, since(1, 15)),
+            (Reserved.FALLING_THROUGH, since(1, 15)),
         )
-        for reserved in Reserved
+    ),
+    wording(
+        VolumeLimitExceeded,
+        "would exceed volume limit for all instance type options "
+        "(provisioner={provisioner}, volume-count={volumes:number}, volume-limit={limit:number})",
+        "scheduling/nodeclaim.go volumeAttachmentLimitError",
+        since(1, 15),
+    ),
+    wording(
+        VolumeLimitExceeded,
+        "would exceed volume limit for all instance type options",
+        "scheduling/nodeclaim.go volumeAttachmentLimitError",
+        since(1, 15),
+        provisioner=None,
+        volumes=None,
+        limit=None,
     ),
     wording(
         AllFilteredOut,

@@ -51,6 +51,7 @@ class Kind(StrEnum):
     REFUSED = "recentlyRefused"
     INCOMPATIBLE = "nodeClassCompatibility"
     RESERVATION = "capacityReservation"
+    DISRUPTION = "disruption"
 
 
 class Editor(StrEnum):

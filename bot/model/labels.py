@@ -72,6 +72,11 @@ AWS_WELL_KNOWN: Final = INSTANCE_LABELS | {
 }
 WELL_KNOWN: Final = CORE_WELL_KNOWN | AWS_WELL_KNOWN
 
+AUTO_MODE_DOMAIN: Final = "eks.amazonaws.com"
+AUTO_MODE_LABELS: Final = frozenset(f"{AUTO_MODE_DOMAIN}/{name.partition('/')[2]}" for name in INSTANCE_LABELS)
+AUTO_MODE_WELL_KNOWN: Final = CORE_WELL_KNOWN | AUTO_MODE_LABELS | {ZONE_ID}
+"""EKS Auto Mode names its instance labels `eks.amazonaws.com/instance-...` (its documentation; the source is closed)."""
+
 RESTRICTED_DOMAINS: Final = (AWS_DOMAIN, CORE_DOMAIN)
 RESTRICTED_LABELS: Final = frozenset({HOSTNAME})
 

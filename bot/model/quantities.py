@@ -1,7 +1,7 @@
 """Kubernetes quantities, exact.
 
 A quantity is a whole number of nano-units (10^-9), as finely as the API server itself keeps one, so sums
-and comparisons never round. The format is kept because Karpenter prints quantities the way they were written: `664Mi`, `345m`, `1e3`.
+and comparisons never round. The format is kept because Karpenter prints quantities as they were written: `664Mi`, `345m`.
 Mirrors k8s.io/apimachinery pkg/api/resource/quantity.go (v0.37): ParseQuantity, CanonicalizeBytes, Add, Sub.
 """
 
@@ -126,7 +126,9 @@ def _as_stored(nano: int, form: Format) -> Format:
     """The format that is left after the API server has stored the canonical text: `0.5e1` is `5`, `1.1Gi` has no suffix."""
     plain = nano % NANO == 0 and (nano // NANO) % 1000 != 0
     odd = nano % (1024 * NANO) != 0
-    return Format.DECIMAL_SI if (form is Format.DECIMAL_EXPONENT and plain) or (form is Format.BINARY_SI and odd) else form
+    return (
+        Format.DECIMAL_SI if (form is Format.DECIMAL_EXPONENT and plain) or (form is Format.BINARY_SI and odd) else form
+    )
 
 
 def _binary(whole: int) -> str:

@@ -14,7 +14,7 @@ from bot.playbooks.pages import Page
 from bot.playbooks.phrases import Phrases, Sentence
 from bot.playbooks.problems import Problem, did_you_mean
 from bot.playbooks.rendering import PageError, page_context, render_page
-from bot.playbooks.sandbox import FAILURES, failed_line, syntax_tree, template
+from bot.playbooks.sandbox import FAILURES, failed_line, render_whole, syntax_tree, template
 from bot.playbooks.wording import OPEN_PREFIXES, SENTENCES
 
 _POD: Final = ObjectRef(api_version="v1", kind="Pod", namespace="default", name="train-0")
@@ -185,7 +185,7 @@ def _sentence(sentence: Sentence, example: Mapping[str, object] | None, phrases:
         return
     try:
         unknown = sorted(find_undeclared_variables(syntax_tree(sentence.source)) - example.keys())
-        compiled = template(sentence.source, sentence.file, phrases)
+        compiled = template(sentence.source, sentence.file)
     except TemplateSyntaxError as error:
         message = f"`{sentence.key}` does not parse: {error.message}"
         yield Problem(file=sentence.file, line=error.lineno, message=message, remedy="Mend the Jinja at this line.")
@@ -196,7 +196,7 @@ def _sentence(sentence: Sentence, example: Mapping[str, object] | None, phrases:
     if unknown:
         return
     try:
-        said = compiled.render(example)
+        said = render_whole(compiled, example, phrases)
     except FAILURES as error:
         message = f"`{sentence.key}`: {' '.join(str(error).split())}"
         remedy = f"Use only: {', '.join(sorted(example)) or 'no values'}."

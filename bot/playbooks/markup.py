@@ -6,7 +6,7 @@ character: it can open no tag, no link and no code. Each medium then writes span
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -200,19 +200,19 @@ def _outside(joined: str, piece: str) -> bool:
     return not (inside and joined.endswith("*")) and not (inside and piece == "*")
 
 
-def cut(line: Line, most: int) -> Line:
-    """The line, shortened with an ellipsis so that its mrkdwn has at most `most` characters (`most` at least 10)."""
-    if len(mrkdwn(line)) <= most:
+def cut(line: Line, most: int, written: Callable[[Line], str] = mrkdwn) -> Line:
+    """The line, shortened with an ellipsis so that `written(line)` has at most `most` characters (10 or more)."""
+    if len(written(line)) <= most:
         return line
     kept: tuple[Span, ...] = ()
     for span in line.spans:
-        if len(mrkdwn(Line((*kept, span), line.kind))) + 1 <= most:
+        if len(written(Line((*kept, span), line.kind))) + 1 <= most:
             kept = (*kept, span)
             continue
         low, high = 0, len(span.text)
         while low < high:  # the longest beginning that fits; escaping makes characters of different lengths
             middle = (low + high + 1) // 2
             tried = replace(span, text=span.text[:middle] + ELLIPSIS)
-            low, high = (middle, high) if len(mrkdwn(Line((*kept, tried), line.kind))) <= most else (low, middle - 1)
+            low, high = (middle, high) if len(written(Line((*kept, tried), line.kind))) <= most else (low, middle - 1)
         return Line((*kept, replace(span, text=span.text[:low] + ELLIPSIS)), line.kind)
     return Line(kept, line.kind)

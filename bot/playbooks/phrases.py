@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from bot.playbooks.markup import Line, mark, parse, parse_line, plain
 from bot.playbooks.problems import Problem
-from bot.playbooks.sandbox import FAILURES, template
+from bot.playbooks.sandbox import FAILURES, render_whole, template
 
 _YAML: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -49,7 +49,7 @@ class Phrases:
 
     def attempt(self, sentence: Sentence, values: Mapping[str, object]) -> Markup:
         """Renders one sentence. Raises one of FAILURES."""
-        return Markup(template(sentence.source, sentence.file, self).render(values).strip())  # noqa: S704 (not HTML)
+        return render_whole(template(sentence.source, sentence.file), values, self)
 
     def line(self, key: str, /, **values: object) -> Line:
         """The sentence as one line."""

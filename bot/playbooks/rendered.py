@@ -67,7 +67,10 @@ class RenderedStatement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """The whole answer. `problems` names the playbooks that failed and were replaced by a plain summary."""
+    """The whole answer. Causes, remedies and statements keep the diagnosis's order: the first is the most telling.
+
+    `problems` names the playbooks that failed and were replaced by another page or a plain summary.
+    """
 
     language: str
     verdict: str

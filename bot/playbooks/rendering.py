@@ -18,6 +18,7 @@ from bot.model.diagnosis import (
     Statement,
 )
 from bot.model.objects import ObjectRef
+from bot.model.world import Missing
 from bot.playbooks.library import Playbooks
 from bot.playbooks.markup import Line, Span, clean, mark, parse, parse_line
 from bot.playbooks.pages import Page
@@ -64,7 +65,7 @@ def render(diagnosis: Diagnosis, playbooks: Playbooks, language: str) -> Rendere
         remedies=remedies,
         pools=tuple(_pool(pool, playbooks, phrases) for pool in diagnosis.nodepools),
         karpenter_says=tuple(_statement(one, phrases) for one in diagnosis.karpenter_says),
-        missing=tuple(phrases.line("missing.one", what=one.what, why=one.why) for one in diagnosis.missing),
+        missing=tuple(_missing(one, phrases) for one in diagnosis.missing),
         notes=tuple(parse_line(phrases.said("note", note)) for note in diagnosis.notes),
         problems=tuple(dict.fromkeys(problems)),
     )
@@ -135,11 +136,11 @@ def _cause(
 def render_page(page: Page, cause: Cause, context: Mapping[str, object], phrases: Phrases) -> RenderedCause:
     """One cause as one page words it. Raises PageError."""
     try:
-        compiled = template(page.source, page.file, phrases)
+        compiled = template(page.source, page.file)
     except TemplateSyntaxError as error:
         raise PageError(_syntax_problem(page, error)) from error
     try:
-        blocks = render_blocks(compiled, context)
+        blocks = render_blocks(compiled, context, phrases)
     except FAILURES as error:
         line, what = failed_line(error, compiled), " ".join(str(error).split())
         remedy = "Use only facts that the front matter lists, or ask with `is defined` first."
@@ -302,6 +303,11 @@ def _pool(pool: PoolVerdict, playbooks: Playbooks, phrases: Phrases) -> Rendered
         karpenter_message=clean(pool.karpenter_message, 4_000),
         intended=pool.intended,
     )
+
+
+def _missing(missing: Missing, phrases: Phrases) -> Line:
+    what, why = phrases.said("missing-what", missing.what), phrases.said("missing-why", missing.why)
+    return phrases.line("missing.one", what=what, why=why)
 
 
 def _statement(statement: Statement, phrases: Phrases) -> RenderedStatement:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Final, Protocol, cast
 
 from jinja2 import StrictUndefined, TemplateError, nodes
@@ -17,6 +17,9 @@ from bot.playbooks.markup import mark
 
 # What a template can die of when its facts are not what it expected.
 FAILURES: Final = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+
+
+_WORDS: Final = "words"  # the name under which filters find the sentences; pages are not meant to use it
 
 
 class Words(Protocol):
@@ -69,8 +72,13 @@ def _code(value: object) -> Markup:
     return Markup("`") + mark(written(value)) + Markup("`")
 
 
+def _uncapitalised(text: str) -> str:
+    """For a sentence inside another one; a word in capitals, or none of ours, stays."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
 def _words(context: Context) -> Words:
-    return cast(Words, context["words"])
+    return cast(Words, context[_WORDS])
 
 
 @pass_context
@@ -115,6 +123,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         "moment": moment,
         "names": _names,
         "price": _price,
+        "uncapitalised": _uncapitalised,
     }
     environment.globals = {"range": environment.globals["range"]}
     return environment
@@ -129,18 +138,19 @@ def syntax_tree(source: str) -> nodes.Template:
 
 
 @lru_cache(maxsize=1024)
-def _compiled(source: str, file: str) -> CodeType:
-    return _ENVIRONMENT.compile(source, file, file)
-
-
-def template(source: str, file: str, words: Words) -> Template:
+def template(source: str, file: str) -> Template:
     """A template ready to render. Raises jinja2.TemplateSyntaxError."""
-    return Template.from_code(_ENVIRONMENT, _compiled(source, file), {**_ENVIRONMENT.globals, "words": words})
+    return Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(source, file, file), _ENVIRONMENT.globals)
 
 
-def render_blocks(of: Template, values: Mapping[str, object]) -> dict[str, str]:
+def render_whole(of: Template, values: Mapping[str, object], words: Words) -> Markup:
+    """A sentence's marked text. Raises one of FAILURES."""
+    return Markup(of.render({**values, _WORDS: words}).strip())  # noqa: S704 (not HTML: `parse` is the reader)
+
+
+def render_blocks(of: Template, values: Mapping[str, object], words: Words) -> dict[str, str]:
     """Each block's marked text; the key "" holds a body that has no blocks. Raises one of FAILURES."""
-    context = of.new_context(dict(values))
+    context = of.new_context({**values, _WORDS: words})
     if not of.blocks:
         return {"": "".join(of.root_render_func(context))}
     return {name: "".join(block(context)) for name, block in of.blocks.items()}

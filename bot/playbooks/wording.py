@@ -76,6 +76,8 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
 OPEN_PREFIXES: Final[Mapping[str, Mapping[str, object]]] = {
     "amount.": {"n": 2, "resource": "example.com/device"},
     "caution.": {},
+    "missing-what.": {},
+    "missing-why.": {},
     "note.": {},
     "reason.": {},
     "why-not.": {},

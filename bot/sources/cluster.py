@@ -6,6 +6,7 @@ catalogues and no EC2 facts but the region, if Karpenter's own pods tell it.
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
@@ -26,6 +27,8 @@ from bot.sources.resources import EVENTS, PODS, is_name
 from bot.sources.storage import observe_storage
 
 _PENDING: Final = (("fieldSelector", "status.phase=Pending"),)
+_NAMES_SEEN: Final = 20_000
+"""How many pods a search by name looks at."""
 _SIBLING_EVENTS: Final = ("Evicted", "Disrupted", "Scheduled")
 """Reasons that tell which node a workload's earlier pods were on, and that they were driven off it."""
 
@@ -175,11 +178,16 @@ async def _see_alternatives(reader: Reader, search: Search) -> None:
 
 
 async def _see(reader: Reader, search: Search, namespace: str, query: Iterable[tuple[str, str]]) -> None:
-    """Lets a list's names go by, page by page; an impossible namespace has no pods."""
+    """Lets a list's names go by, page by page, up to a bound; an impossible namespace has no pods."""
     if namespace and not is_name(namespace):
         return
-    async for page in reader.metadata(PODS, namespace=namespace, query=query):
-        search.see(item.metadata for item in page)
+    seen = 0
+    async with aclosing(reader.metadata(PODS, namespace=namespace, query=query)) as pages:
+        async for page in pages:
+            search.see(item.metadata for item in page)
+            seen += len(page)
+            if seen >= _NAMES_SEEN:
+                return
 
 
 async def _permitted(asking: Awaitable[Answer]) -> Answer:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from bot.model.objects import Object, ObjectMeta
@@ -114,7 +115,7 @@ def _from_env(container: ControllerContainer) -> dict[str, str]:
 def _from_flags(container: ControllerContainer) -> dict[str, str]:
     """`--name=value` and `--name value`."""
     found: dict[str, str] = {}
-    for arg, following in zip(container.args, (*container.args[1:], ""), strict=True):
+    for arg, following in pairwise((*container.args, "")):
         flag, equals, value = arg.lstrip("-").partition("=")
         name = flag.upper().replace("-", "_")
         if arg.startswith("-") and name in OPTIONS:

@@ -62,7 +62,7 @@ class LogTail:
     @property
     def names_pod(self) -> bool:
         """Whether any line so far names the pod itself."""
-        return any(self.names[0] in line for line in self._kept)
+        return bool(self.names) and any(self.names[0] in line for line in self._kept)
 
     async def read(self, chunks: AsyncIterator[bytes]) -> None:
         """Takes the lines of a streamed log. A line longer than LONGEST_LINE loses its end."""

@@ -1,7 +1,7 @@
 """Lists and single objects off the API server, typed, paged and bounded; a read that fails becomes a `Missing`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import cache
 from typing import Any, Final, Generic
 
@@ -119,7 +119,7 @@ class Reader:
         namespace: str = "",
         query: Query = (),
         accept: str = JSON,
-    ) -> AsyncIterator[tuple[AnyObject, ...]]:
+    ) -> AsyncGenerator[tuple[AnyObject, ...], None]:
         """A list, page by page. Raises ReadFailed, also half-way."""
         token = ""
         while True:
@@ -133,7 +133,7 @@ class Reader:
 
     async def metadata(
         self, resource: Resource, *, namespace: str = "", query: Query = ()
-    ) -> AsyncIterator[tuple[OnlyMeta, ...]]:
+    ) -> AsyncGenerator[tuple[OnlyMeta, ...], None]:
         """A list's metadata alone, page by page. Raises ReadFailed."""
         async for page in self.pages(resource, OnlyMeta, namespace=namespace, query=query, accept=METADATA_ONLY):
             yield page

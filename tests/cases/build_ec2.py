@@ -23,7 +23,7 @@ from bot.model.ec2 import InstanceTypeInfo, decode_rows
 DATA: Final = Path(__file__).parents[1] / "data" / "ec2"
 AS_OF: Final = "2025-12-28T00:00:00Z"
 PRICE_LEVEL: Final = {"ap-northeast-2": 1.23}
-"""What a price of us-east-1 is multiplied with. Seoul's m5, g4dn and g5 list prices are 1.23 times Virginia's."""
+"""What a price of us-east-1 is multiplied with: m5, g4dn and g5 cost some 1.23 times as much in Seoul."""
 SPOT_SHARE: Final = (0.35, 0.60)
 SUBNETS: Final = {"ap-northeast-2": ("apne2-az1", "apne2-az2", "apne2-az3", "apne2-az4")}
 QUOTAS: Final = {
@@ -64,7 +64,7 @@ def observe_instance_types(names: Iterable[str]) -> list[object]:
 
 
 def _without_nothing(value: object) -> object:
-    """Drops what reads the same when it is absent: nothing, and false."""
+    """Drops what reads the same when it is absent: nothing, false and zero."""
     if isinstance(value, dict):
         kept = {key: _without_nothing(inner) for key, inner in value.items()}
         return {key: inner for key, inner in kept.items() if inner not in (None, "", [], {}, False)}

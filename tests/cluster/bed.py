@@ -148,7 +148,7 @@ def _bring_up(starter: _Starter, admin: Api) -> None:
     _install_definitions(admin, layout.assets)
     starter.ready("moto", lambda: _http_ok(f"{layout.moto_url}/moto-api/"))
     write_instance_types_file(layout.instance_types_file, observe_region(ec2_client(layout.moto_url)))
-    starter.ready("custom resource definitions", lambda: _established(admin))
+    starter.ready("custom resource definitions", lambda: _served(admin))
     starter(components.karpenter(layout))
     admin.apply(_system_node())
     starter.ready("default service account", lambda: admin.find("v1", "ServiceAccount", "default", "kube-system"))
@@ -189,10 +189,15 @@ def _install_definitions(admin: Api, assets: Assets) -> None:
                 admin.apply(manifest)
 
 
-def _established(admin: Api) -> bool:
+def _served(admin: Api) -> bool:
+    """Whether every definition can be used: it is Established a moment before discovery tells of it."""
     definitions = admin.list("apiextensions.k8s.io/v1", "CustomResourceDefinition")
-    conditions = [{c["type"]: c["status"] for c in d.get("status", {}).get("conditions", [])} for d in definitions]
-    return bool(conditions) and all(found.get("Established") == "True" for found in conditions)
+    for definition in definitions:
+        spec = definition["spec"]
+        for version in spec["versions"]:
+            if version["served"]:
+                admin.list(f"{spec['group']}/{version['name']}", spec["names"]["kind"])
+    return bool(definitions)
 
 
 def _system_node() -> KubeObject:

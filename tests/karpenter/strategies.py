@@ -41,13 +41,14 @@ from bot.karpenter import (
     UnknownValues,
     Version,
     VolumeClaimUnusable,
+    VolumeLimitExceeded,
     VolumeProblem,
     Where,
 )
 
 VERSIONS: Final[tuple[Version, ...]] = (
     *((0, minor) for minor in range(32, 38)),
-    *((1, minor) for minor in range(15)),
+    *((1, minor) for minor in range(16)),
     (0, 32, 1),
     (0, 33, 0),
     (0, 34, 0),
@@ -183,6 +184,7 @@ def volume_claims(draw: st.DrawFn, version: Version) -> VolumeClaimUnusable:
     )
 
 
+_small: Final = st.integers(1, 200)
 _Source = Callable[[Version], st.SearchStrategy[Finding]]
 _ALWAYS: Final[tuple[tuple[Version, _Source], ...]] = (
     ((0, 32), instance_type_refusals),
@@ -216,7 +218,7 @@ _ALWAYS: Final[tuple[tuple[Version, _Source], ...]] = (
             operator=st.sampled_from(["In", "Gt", "Lt"]),
         ),
     ),
-    ((1, 3), lambda _: st.builds(ReservedOfferings, reserved=st.sampled_from(Reserved))),
+    ((1, 3), lambda _: st.builds(ReservedOfferings, reserved=st.sampled_from([Reserved.TAKEN, Reserved.LOST]))),
     (
         (1, 5),
         lambda _: st.builds(
@@ -230,6 +232,9 @@ _ALWAYS: Final[tuple[tuple[Version, _Source], ...]] = (
     ((1, 7), lambda _: st.just(DynamicResourcesUnsupported())),
     ((1, 14), lambda _: st.builds(DynamicResourcesUnallocated, detail=names)),
     ((1, 14), lambda _: st.just(NoTypeWithDynamicResources())),
+    ((1, 15), lambda _: st.builds(ReservedOfferings, reserved=st.sampled_from(Reserved))),
+    ((1, 15), lambda _: st.builds(VolumeLimitExceeded, provisioner=names, volumes=_small, limit=_small)),
+    ((1, 15), lambda _: st.just(VolumeLimitExceeded())),
     ((1, 14), lambda _: st.builds(ResourceClaimMissing, claim=st.builds("{}/{}".format, names, names))),
 )
 _OWN_POOL: Final[tuple[tuple[Version, _Source], ...]] = (

@@ -29,8 +29,10 @@ from bot.karpenter import (
     read_line,
     read_text,
 )
+from bot.karpenter.catalogue import Row
 from bot.karpenter.catalogue_nodes import EVENT_ROWS, LOG_ROWS
 from bot.karpenter.templates import LONGEST_TEXT
+from tests.karpenter.sentences import EVENTS, LINES
 
 K = SignalKind
 
@@ -48,90 +50,7 @@ def _line(message: str, **fields: object) -> LogLine:
     return line
 
 
-_LINES: Final[tuple[tuple[str, Mapping[str, object], SignalKind, Mapping[str, str], Mapping[str, str]], ...]] = (
-    # message, fields, kind, objects, facts
-    (
-        "created nodeclaim",
-        {"NodePool": {"name": "gpu"}, "NodeClaim": {"name": "gpu-x7k2p"}, "instance-types": "g6.xlarge, g6.2xlarge"},
-        K.NODECLAIM_CREATED,
-        {"NodePool": "gpu", "NodeClaim": "gpu-x7k2p"},
-        {"instance-types": "g6.xlarge, g6.2xlarge"},
-    ),
-    (
-        "launched nodeclaim",
-        {
-            "controller": "nodeclaim.lifecycle",
-            "NodeClaim": {"name": "gpu-x7k2p"},
-            "provider-id": "aws:///us-west-2a/i-0a1b2c3d4e5f60718",
-            "instance-type": "g6.xlarge",
-            "zone": "us-west-2a",
-            "capacity-type": "spot",
-        },
-        K.LAUNCHED,
-        {"NodeClaim": "gpu-x7k2p"},
-        {
-            "provider-id": "aws:///us-west-2a/i-0a1b2c3d4e5f60718",
-            "instance-type": "g6.xlarge",
-            "zone": "us-west-2a",
-            "capacity-type": "spot",
-        },
-    ),
-    ("registered machine", {"machine": "gpu-x7k2p", "node": "ip-10-0-1-2"}, K.REGISTERED,
-     {"NodeClaim": "gpu-x7k2p", "Node": "ip-10-0-1-2"}, {}),
-    (
-        "removing offering from offerings",
-        {
-            "reason": "InsufficientInstanceCapacity",
-            "instance-type": "p5.48xlarge",
-            "zone": "us-east-1b",
-            "capacity-type": "on-demand",
-            "ttl": "3m0s",
-            "fleet-id": "fleet-0123",
-        },
-        K.OFFERING_UNAVAILABLE,
-        {},
-        {
-            "reason": "InsufficientInstanceCapacity",
-            "instance-type": "p5.48xlarge",
-            "zone": "us-east-1b",
-            "capacity-type": "on-demand",
-            "ttl": "3m0s",
-            "fleet-id": "fleet-0123",
-        },
-    ),
-    ("terminating due to timeout", {"timeout": "15m0s", "reason": "registration_timeout"}, K.REGISTRATION_TIMEOUT, {},
-     {"timeout": "15m0s", "reason": "registration_timeout"}),
-    ("terminating due to timeout", {"timeout": "5m0s", "reason": "launch_timeout"}, K.LAUNCH_TIMEOUT, {},
-     {"timeout": "5m0s", "reason": "launch_timeout"}),
-    ("terminating due to registration ttl", {"ttl": "15m0s"}, K.REGISTRATION_TIMEOUT, {}, {"ttl": "15m0s"}),
-    ("ignoring nodepool, not ready", {"NodePool": {"name": "gpu"}, "error": ""}, K.NODEPOOL_NOT_READY,
-     {"NodePool": "gpu"}, {}),
-    ("skipping, nodepool requirements filtered out all instance types", {"NodePool": {"name": "gpu"}},
-     K.NODEPOOL_FILTERED_OUT, {"NodePool": "gpu"}, {}),
-    ("no dynamic nodepools found", {}, K.NO_NODEPOOLS, {}, {}),
-    ("no nodepools or provisioners found", {}, K.NO_NODEPOOLS, {}, {}),
-    ("cluster is waiting on sync for extended duration", {"error": "waiting on cluster sync", "duration": "41s"},
-     K.CLUSTER_STATE_UNSYNCED, {}, {"duration": "41s"}),
-    ("3 out of 40 instance types were excluded because they would breach limits", {"nodepool": "gpu"},
-     K.LIMITS_EXCLUDE_TYPES, {"NodePool": "gpu"}, {"excluded": "3", "total": "40"}),
-    ("instance types were excluded because they would breach limits", {"excluded": 3, "total": 40},
-     K.LIMITS_EXCLUDE_TYPES, {}, {"excluded": "3", "total": "40"}),
-    ("marking drifted", {"NodeClaim": {"name": "a"}, "reason": "AMIDrift"}, K.DRIFTED, {"NodeClaim": "a"},
-     {"reason": "AMIDrift"}),
-    ("initiating delete from interruption message", {"messageKind": "spot_interrupted", "action": "CordonAndDrain"},
-     K.INTERRUPTED, {}, {"messageKind": "spot_interrupted", "action": "CordonAndDrain"}),
-    ("deleting expired nodeclaim", {"NodeClaim": {"name": "a"}}, K.EXPIRED, {"NodeClaim": "a"}, {}),
-    ("deleting unhealthy node", {"Node": {"name": "n"}}, K.NODE_REPAIR, {"Node": "n"}, {}),
-    ("garbage collecting nodeclaim with no cloudprovider representation", {"NodeClaim": {"name": "a"}},
-     K.GARBAGE_COLLECTED, {"NodeClaim": "a"}, {}),
-    ("failed consistency check, expected 8 of resource nvidia.com/gpu, but found 7 (87.5% of expected)", {},
-     K.INCONSISTENT, {}, {"issue": "expected 8 of resource nvidia.com/gpu, but found 7 (87.5% of expected)"}),
-    ("discovered karpenter version", {"version": "1.14.1"}, K.KARPENTER_VERSION, {}, {"version": "1.14.1"}),
-    ("a sentence of nobody", {}, K.OTHER, {}, {}),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(("message", "fields", "kind", "objects", "facts"), _LINES, ids=[row[0][:50] for row in _LINES])
+@pytest.mark.parametrize(("message", "fields", "kind", "objects", "facts"), LINES, ids=[row[0][:50] for row in LINES])
 def test_log_lines(
     message: str,
     fields: Mapping[str, object],
@@ -143,51 +62,7 @@ def test_log_lines(
     assert (signal.kind, signal.objects, signal.facts) == (kind, objects, facts)
 
 
-_EVENTS: Final[tuple[tuple[str, str, SignalKind, Mapping[str, str]], ...]] = (
-    # reason, message, kind, facts
-    ("Nominated", "Pod should schedule on: nodeclaim/gpu-x7k2p, node/ip-10-0-1-2", K.NOMINATED,
-     {"targets": "nodeclaim/gpu-x7k2p, node/ip-10-0-1-2"}),
-    ("NoCompatibleInstanceTypes", "NodePool requirements filtered out all compatible available instance types",
-     K.NODEPOOL_FILTERED_OUT, {}),
-    ("NoCompatibleInstanceTypes",
-     "NodePool requirements filtered out all compatible available instance types due to minValues incompatibility",
-     K.NODEPOOL_FILTERED_OUT, {"because": "minValues incompatibility"}),
-    ("DisruptionBlocked", 'Pod has "karpenter.sh/do-not-disrupt" annotation (Pod=ml/trainer-0)', K.DISRUPTION_BLOCKED,
-     {"pod": "ml/trainer-0"}),
-    ("DisruptionBlocked", 'Cannot disrupt Node: pdb "ml/web" prevents pod evictions', K.DISRUPTION_BLOCKED,
-     {"object": "Node", "pdbs": "ml/web"}),
-    ("DisruptionBlocked", "No allowed disruptions for disruption reason Drifted due to blocking budget",
-     K.DISRUPTION_BLOCKED, {"reason": "Drifted"}),
-    ("DisruptionBlocked", "Node isn't initialized", K.DISRUPTION_BLOCKED, {"why": "Node isn't initialized"}),
-    ("Unconsolidatable", 'NodePool "gpu" has non-empty consolidation disabled', K.UNCONSOLIDATABLE, {"nodepool": "gpu"}),
-    ("Unconsolidatable", "SpotToSpotConsolidation is disabled, can't replace a spot node with a spot node",
-     K.UNCONSOLIDATABLE, {"why": "SpotToSpotConsolidation is disabled, can't replace a spot node with a spot node"}),
-    ("DisruptionTerminating", "Disrupting Node: Underutilized", K.DISRUPTING, {"reason": "Underutilized"}),
-    ("Evicted", "Evicted pod: Drifted", K.POD_EVICTED, {"reason": "Drifted"}),
-    ("FailedDraining", "Failed to drain node, 3 pods are waiting to be evicted", K.DRAIN_FAILED, {"pods": "3"}),
-    ("FailedDraining", "Failed to drain node, evicting pod violates a PDB (Pod=ml/web-0)", K.DRAIN_FAILED,
-     {"pod": "ml/web-0"}),
-    ("SpotInterrupted", "Spot interruption warning was triggered", K.INTERRUPTED, {}),
-    ("SpotRebalanceRecommendation", "Spot rebalance recommendation was triggered", K.INTERRUPTION_WARNED, {}),
-    ("NodeRepairBlocked", "more than 20% nodes are unhealthy in the nodepool", K.NODE_REPAIR_BLOCKED,
-     {"percent": "20%", "scope": "nodepool"}),
-    ("FailedConsistencyCheck", "expected 8 of resource nvidia.com/gpu, but found 7 (87.5% of expected)",
-     K.INCONSISTENT, {"expected": "8", "resource": "nvidia.com/gpu", "found": "7", "percent": "87.5"}),
-    ("TerminationGracePeriodExpiring", "All pods will be deleted by 2026-01-02T03:04:05Z", K.TERMINATION_DEADLINE,
-     {"deadline": "2026-01-02T03:04:05Z"}),
-    ("Ready", "Status condition transitioned, Type: Ready, Status: True -> False, Reason: NodeClassNotReady, Message: "
-     "SubnetsReady=False, none matched", K.CONDITION_CHANGED,
-     {"condition": "Ready", "before": "True", "status": "False", "reason": "NodeClassNotReady",
-      "why": "SubnetsReady=False, none matched"}),
-    ("", 'Attempted to launch a spot instance but failed due to "AuthFailure.ServiceLinkedRoleCreationNotPermitted"',
-     K.SPOT_ROLE_MISSING, {"code": "AuthFailure.ServiceLinkedRoleCreationNotPermitted"}),
-    ("ZonalShiftActive", "Zonal shift detected: offerings in zone us-east-1a (use1-az4) are unavailable for this NodePool",
-     K.ZONAL_SHIFT, {"zone": "us-east-1a", "zone_id": "use1-az4"}),
-    ("Pulled", "Container image already present on machine", K.OTHER, {}),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(("reason", "message", "kind", "facts"), _EVENTS, ids=[row[1][:50] for row in _EVENTS])
+@pytest.mark.parametrize(("reason", "message", "kind", "facts"), EVENTS, ids=[row[1][:50] for row in EVENTS])
 def test_events(reason: str, message: str, kind: SignalKind, facts: Mapping[str, str]) -> None:
     for said in (message, f"(combined from similar events): {message}"):
         signal = read_event(PrintedEvent(reason=reason, message=said, source="karpenter"))
@@ -409,7 +284,7 @@ def test_a_message_longer_than_any_pattern_is_still_a_refusal() -> None:
 
 
 @pytest.mark.parametrize("row", [*LOG_ROWS, *EVENT_ROWS], ids=lambda row: row.template.text[:60])
-def test_every_sentence_of_the_catalogue_is_found_by_its_own_words(row) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def test_every_sentence_of_the_catalogue_is_found_by_its_own_words(row: Row) -> None:
     holes = {name: _example(codec.pattern) for name, codec in row.template.holes}
     text = row.template.write(holes, (1, 14)) or ""
     if row.reason or row in EVENT_ROWS:

@@ -120,6 +120,19 @@ def test_a_failed_launch_in_the_log(text: str, kind: SignalKind, reason: str) ->
         assert signal.detail.errors[0].subnet == "subnet-0c1d2e3f4a5b6c7d8"
 
 
+def test_an_error_that_ends_in_dots_was_cut() -> None:
+    failure = parse_launch_failure(
+        "creating instance, insufficient capacity, with fleet error(s), UnauthorizedOperation: this principal may not "
+        "perform ec2:CreateFleet on resource arn:aws:ec2:eu-west-1:1:fleet/* because no identity-based policy allows it. "
+        "Encoded authorization failure message: q7Zk1vT9xYb3q7Zk1vT9xYb3…"
+    )
+    assert failure is not None
+    assert failure.truncated
+    assert failure.denial == Denial(
+        action="ec2:CreateFleet", resource="arn:aws:ec2:eu-west-1:1:fleet/*", because=Because.NO_POLICY
+    )
+
+
 def test_v0_32_logged_the_error_as_the_message() -> None:
     line = parse_line(
         '{"level":"ERROR","logger":"controller.nodeclaim.lifecycle","message":"creating instance, insufficient capacity, '
@@ -133,7 +146,8 @@ def test_v0_32_logged_the_error_as_the_message() -> None:
 
 _WHOLE: Final = (
     "launching nodeclaim, creating instance, creating nodeclaim, AuthFailure.ServiceLinkedRoleCreationNotPermitted: no; "
-    f"VcpuLimitExceeded: {_VCPU_TEXT}; InsufficientInstanceCapacity: {_ICE_TEXT}; UnauthorizedOperation: "
+    f"VcpuLimitExceeded: {_VCPU_TEXT}; InsufficientFreeAddressesInSubnet: There are not enough free addresses in subnet "
+    f"'subnet-0c1d2e3f4a5b6c7d8'; InsufficientInstanceCapacity: {_ICE_TEXT}; UnauthorizedOperation: "
     + _DENIED.format(why="with an explicit deny in a service control policy")
 )
 
@@ -153,6 +167,7 @@ def test_a_cut_error_never_names_another_code_limit_or_denial() -> None:
             assert cut.vcpu_limit in {None, full.vcpu_limit}
             assert cut.instance_type in {None, full.instance_type}
             assert cut.zone in {None, full.zone}
+            assert cut.subnet in {None, full.subnet}
         if failure.denial:
             assert failure.denial.action in {"", whole.denial.action}
             assert failure.denial.because in {Because.UNSAID, whole.denial.because}

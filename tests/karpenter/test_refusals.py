@@ -11,31 +11,20 @@ from bot.karpenter import (
     Clause,
     DomainCounts,
     Finding,
-    HostPort,
-    HostPortConflict,
     IncompatibleRequirements,
     InstanceTypeRefusal,
     KeyConflict,
     LabelUnknown,
     LimitsExceeded,
-    MinValuesUnmet,
-    NodeLimitsExhausted,
     NoSuchWordingError,
     Operator,
-    OptedOut,
     PrintedRequirement,
-    Reason,
     Refusal,
-    Reserved,
-    ReservedOfferings,
-    RestrictedLabel,
     TaintNotTolerated,
     TopologyRule,
     TopologyUnsatisfiable,
     Unrecognised,
     Version,
-    VolumeClaimUnusable,
-    VolumeProblem,
     Where,
     as_printed,
     format_finding,
@@ -46,6 +35,7 @@ from bot.karpenter import (
     parse_requirements,
 )
 from tests.karpenter import strategies as some
+from tests.karpenter.golden import ANY_ZONE, GOLDEN, OTHER_ZONE, SPREAD, ZONE
 
 
 @given(some.versioned_findings())
@@ -73,6 +63,17 @@ def test_a_cut_refusal_never_says_more_than_the_whole_one(drawn: tuple[Version, 
     whole = as_printed(refusal, version).findings
     for finding in read.findings if read else ():
         assert _is_part_of(finding, whole), finding
+
+
+@pytest.mark.parametrize("reason", [one for one in Reason if one is not Reason.MIN_VALUES])
+def test_cut_at_every_place_a_sentence_keeps_its_reason_and_its_bounds(reason: Reason) -> None:
+    gpus = PrintedRequirement(key="karpenter.k8s.aws/instance-gpu-count", operator=Operator.EXISTS, at_least=15)
+    finding = InstanceTypeRefusal(reason=reason, requirements=(gpus, ZONE), resources={"cpu": "16", "pods": "2"})
+    text = format_finding(finding, (1, 15))
+    for end in range(len(text)):
+        read = parse_refusal(text[:end], truncated=True)
+        for one in read.findings if read else ():
+            assert _is_part_of(one, (finding,)), text[:end]
 
 
 def _is_part_of(finding: Finding, whole: tuple[Finding, ...]) -> bool:
@@ -171,213 +172,7 @@ def test_seven_values_are_printed_as_five_and_two_others_and_the_hostname_never(
     )
 
 
-_ZONE: Final = PrintedRequirement(key="topology.kubernetes.io/zone", operator=Operator.IN, values=("eu-west-1a",))
-_OTHER_ZONE: Final = PrintedRequirement(key="topology.kubernetes.io/zone", operator=Operator.IN, values=("eu-west-1b",))
-_POOL: Final = PrintedRequirement(key="karpenter.sh/nodepool", operator=Operator.IN, values=("gpu",))
-_ANY_ZONE: Final = PrintedRequirement(key="topology.kubernetes.io/zone", operator=Operator.EXISTS)
-_PORT: Final = HostPort(ip="0.0.0.0", port=9100, protocol="TCP")
-_TOO_BIG: Final = InstanceTypeRefusal(
-    reason=Reason.RESOURCES, requirements=(_POOL, _ZONE), resources={"cpu": "97", "pods": "5"}
-)
-_SPREAD: Final = TopologyUnsatisfiable(
-    rule=TopologyRule.SPREAD,
-    key="topology.kubernetes.io/zone",
-    counts=DomainCounts(named=(("eu-west-1a", 2), ("eu-west-1b", 0))),
-    pod_domains=_ANY_ZONE,
-    node_domains=_ZONE,
-)
-
-_GOLDEN: Final[tuple[tuple[Finding, Version, Version, str], ...]] = (
-    # finding, the first and the last release that print it so, the text
-    (
-        TaintNotTolerated(key="team", value="ml", effect="NoSchedule"),
-        (0, 32),
-        (1, 4),
-        "did not tolerate team=ml:NoSchedule",
-    ),
-    (
-        TaintNotTolerated(key="team", value="ml", effect="NoSchedule"),
-        (1, 5),
-        (1, 14),
-        "did not tolerate taint (taint=team=ml:NoSchedule)",
-    ),
-    (TaintNotTolerated(key="gpu", value="", effect="NoExecute"), (0, 32), (1, 0, 1), "did not tolerate gpu=:NoExecute"),
-    (TaintNotTolerated(key="gpu", value="", effect="NoExecute"), (1, 0, 2), (1, 4), "did not tolerate gpu:NoExecute"),
-    (
-        TaintNotTolerated(key="gpu", value="", effect="NoExecute"),
-        (1, 5),
-        (1, 14),
-        "did not tolerate taint (taint=gpu:NoExecute)",
-    ),
-    (
-        LimitsExceeded(nodepool="gpu"),
-        (0, 32),
-        (1, 2),
-        'all available instance types exceed limits for nodepool: "gpu"',
-    ),
-    (LimitsExceeded(nodepool="gpu"), (1, 3), (1, 4), 'all available instance types exceed limits for nodepool "gpu"'),
-    (
-        LimitsExceeded(nodepool="gpu"),
-        (1, 5),
-        (1, 14),
-        "all available instance types exceed limits for nodepool (NodePool=gpu)",
-    ),
-    (
-        LimitsExceeded(nodepool="gpu", owner="provisioner"),
-        (0, 32),
-        (0, 32),
-        'all available instance types exceed limits for provisioner: "gpu"',
-    ),
-    (
-        NodeLimitsExhausted(nodepool="gpu"),
-        (1, 11),
-        (1, 14),
-        "node limits have been exhausted for nodepool (NodePool=gpu)",
-    ),
-    (
-        _TOO_BIG,
-        (0, 32),
-        (1, 2),
-        'no instance type satisfied resources {"cpu":"97","pods":"5"} and requirements karpenter.sh/nodepool In [gpu], '
-        "topology.kubernetes.io/zone In [eu-west-1a] (no instance type has enough resources)",
-    ),
-    (
-        _TOO_BIG,
-        (1, 3),
-        (1, 14),
-        "no instance type has enough resources, requirements=karpenter.sh/nodepool In [gpu], "
-        'topology.kubernetes.io/zone In [eu-west-1a], resources={"cpu":"97","pods":"5"}',
-    ),
-    (
-        InstanceTypeRefusal(
-            reason=Reason.MIN_VALUES,
-            requirements=(_POOL,),
-            resources={"cpu": "1"},
-            min_values_keys=("node.kubernetes.io/instance-type",),
-        ),
-        (1, 6),
-        (1, 14),
-        "minValues requirement is not met for label(s) (label(s)=[node.kubernetes.io/instance-type]), "
-        'requirements=karpenter.sh/nodepool In [gpu], resources={"cpu":"1"}',
-    ),
-    (
-        InstanceTypeRefusal(
-            reason=Reason.NOTHING,
-            requirements=(_POOL,),
-            resources={"cpu": "1"},
-            resources_max={"cpu": "2", "pods": "3"},
-        ),
-        (1, 14),
-        (1, 14),
-        "no instance type met the scheduling requirements or had enough resources or had a required offering, "
-        'requirements=karpenter.sh/nodepool In [gpu], resources=min={"cpu":"1"}, max={"cpu":"2","pods":"3"}',
-    ),
-    (
-        IncompatibleRequirements(
-            where=Where.POD,
-            conflicts=(
-                LabelUnknown(key="gpu-type", hint="example.com/gpu-type"),
-                KeyConflict(key="topology.kubernetes.io/zone", incoming=_ZONE, existing=_OTHER_ZONE),
-            ),
-        ),
-        (0, 32),
-        (1, 14),
-        'incompatible requirements, label "gpu-type" does not have known values (typo of "example.com/gpu-type"?); '
-        "key topology.kubernetes.io/zone, topology.kubernetes.io/zone In [eu-west-1a] not in "
-        "topology.kubernetes.io/zone In [eu-west-1b]",
-    ),
-    (
-        IncompatibleRequirements(
-            where=Where.VOLUME,
-            conflicts=(KeyConflict(key="topology.kubernetes.io/zone", incoming=_ZONE, existing=_OTHER_ZONE),),
-        ),
-        (0, 32),
-        (1, 14),
-        "incompatible volume requirements, key topology.kubernetes.io/zone, topology.kubernetes.io/zone In [eu-west-1a] "
-        "not in topology.kubernetes.io/zone In [eu-west-1b]",
-    ),
-    (
-        HostPortConflict(asked=_PORT, existing=_PORT),
-        (0, 32),
-        (1, 4),
-        "checking host port usage, IP=0.0.0.0 Port=9100 Proto=TCP conflicts with existing HostPort configuration "
-        "IP=0.0.0.0 Port=9100 Proto=TCP",
-    ),
-    (
-        HostPortConflict(asked=_PORT, existing=_PORT),
-        (1, 5),
-        (1, 14),
-        "checking host port usage, pod hostport conflicts with existing hostport configuration "
-        "(existing-hostport-ip=0.0.0.0, existing-hostport-port=9100, existing-hostport-protocol=TCP, "
-        "pod-hostport-ip=0.0.0.0, pod-hostport-port=9100, pod-hostport-protocol=TCP)",
-    ),
-    (
-        MinValuesUnmet(nodepool="gpu", keys=("karpenter.k8s.aws/instance-family",)),
-        (1, 6),
-        (1, 14),
-        "pod didn’t schedule because NodePool couldn’t meet minValues requirements, validating minValues, minValues "
-        "requirement is not met for label(s) (label(s)=[karpenter.k8s.aws/instance-family]) (NodePool=gpu)",
-    ),
-    (
-        MinValuesUnmet(nodepool="gpu", keys=("karpenter.k8s.aws/instance-family",)),
-        (0, 37),
-        (1, 4),
-        'pod didn’t schedule because NodePool "gpu" couldn’t meet minValues requirements, validating minValues, '
-        'minValues requirement is not met for "karpenter.k8s.aws/instance-family"',
-    ),
-    (ReservedOfferings(reserved=Reserved.TAKEN), (1, 3), (1, 14), str(Reserved.TAKEN)),
-    (AllFilteredOut(), (1, 7), (1, 14), "nodepool requirements filtered out all available instance types"),
-    (
-        OptedOut(),
-        (1, 5),
-        (1, 14),
-        "configured to not run on a Karpenter provisioned node (requirement=karpenter.sh/nodepool DoesNotExist)",
-    ),
-    (
-        OptedOut(),
-        (0, 33),
-        (1, 4),
-        "configured to not run on a Karpenter provisioned node via the karpenter.sh/nodepool DoesNotExist requirement",
-    ),
-    (
-        RestrictedLabel(
-            key="kubernetes.io/hostname", well_known=("a", "b"), domains=("karpenter.k8s.aws", "karpenter.sh")
-        ),
-        (1, 9),
-        (1, 14),
-        "using label kubernetes.io/hostname is not allowed as it might interfere with the internal provisioning logic; "
-        "specify a well known label: [a b], or a custom label that does not use a restricted domain: "
-        "[karpenter.k8s.aws karpenter.sh]",
-    ),
-    (
-        RestrictedLabel(key="kubernetes.io/hostname", well_known=("a", "b"), domains=("karpenter.sh",)),
-        (1, 5),
-        (1, 8),
-        "label is restricted; specify a well known label or a custom label that does not use a restricted domain "
-        "(label=kubernetes.io/hostname, restricted-labels=[karpenter.sh], well-known-labels=[a b])",
-    ),
-    (
-        VolumeClaimUnusable(problem=VolumeProblem.IMMEDIATE_UNBOUND, claim="ml/data", storage_class="gp3"),
-        (1, 7),
-        (1, 14),
-        "failed to validate pvc, pvc with immediate volume binding mode must be bound (PersistentVolumeClaim=ml/data, "
-        "StorageClass=gp3)",
-    ),
-    (
-        VolumeClaimUnusable(
-            problem=VolumeProblem.VOLUME_INVALID,
-            claim="data",
-            volume="pv-1",
-            detail='persistentvolumes "pv-1" not found',
-        ),
-        (0, 34),
-        (1, 4),
-        'failed to validate pvc "data" with volume "pv-1", persistentvolumes "pv-1" not found',
-    ),
-)
-
-
-@pytest.mark.parametrize(("finding", "first", "last", "text"), _GOLDEN, ids=[row[3][:60] for row in _GOLDEN])
+@pytest.mark.parametrize(("finding", "first", "last", "text"), GOLDEN, ids=[row[3][:60] for row in GOLDEN])
 def test_karpenters_own_sentences_both_ways_in_the_releases_that_print_them(
     finding: Finding, first: Version, last: Version, text: str
 ) -> None:
@@ -444,14 +239,14 @@ def test_error_causes_part_what_the_joined_text_cannot() -> None:
     ] == [
         IncompatibleRequirements(
             where=Where.POD,
-            conflicts=(KeyConflict(key="topology.kubernetes.io/zone", incoming=_ZONE, existing=_OTHER_ZONE),),
+            conflicts=(KeyConflict(key="topology.kubernetes.io/zone", incoming=ZONE, existing=OTHER_ZONE),),
         ),
         IncompatibleRequirements(
             where=Where.TOPOLOGY,
             conflicts=(
                 KeyConflict(
                     key="topology.kubernetes.io/zone",
-                    incoming=_ZONE,
+                    incoming=ZONE,
                     existing=PrintedRequirement(key="topology.kubernetes.io/zone", operator=Operator.DOES_NOT_EXIST),
                 ),
             ),
@@ -464,7 +259,7 @@ def test_error_causes_part_what_the_joined_text_cannot() -> None:
 def test_topology_counts_are_cut_after_25_domains_since_v0_34_1_and_after_5_before(domains: int) -> None:
     counts = DomainCounts(named=tuple((f"rack-{number:02}", number) for number in range(domains)))
     finding = TopologyUnsatisfiable(
-        rule=TopologyRule.ANTI_AFFINITY, key="rack", counts=counts, pod_domains=_ANY_ZONE, node_domains=_ANY_ZONE
+        rule=TopologyRule.ANTI_AFFINITY, key="rack", counts=counts, pod_domains=ANY_ZONE, node_domains=ANY_ZONE
     )
     for version, shown in (((0, 34, 0), 5), ((1, 14), 25)):
         read = parse_refusal(format_finding(finding, version))
@@ -490,8 +285,8 @@ def test_topology_text_lost_its_closing_parenthesis_in_v0_32_6_and_again_in_v0_3
         f"unsatisfiable topology constraint for topology spread, key=topology.kubernetes.io/zone (counts = {counts}, "
         f"podDomains = topology.kubernetes.io/zone Exists, nodeDomains = topology.kubernetes.io/zone In [eu-west-1a]{end}"
     )
-    assert format_finding(_SPREAD, version) == text
-    assert parse_refusal(text) == Refusal(clauses=(Clause(findings=(_SPREAD,)),))
+    assert format_finding(SPREAD, version) == text
+    assert parse_refusal(text) == Refusal(clauses=(Clause(findings=(SPREAD,)),))
 
 
 def test_a_wording_that_a_release_does_not_have_is_an_error_that_says_so() -> None:

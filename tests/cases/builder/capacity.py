@@ -146,6 +146,19 @@ def node(machine: Machine, claim: Manifest | None = None) -> Manifest:
     }
 
 
+def _claim_conditions(machine: Machine) -> list[Manifest]:
+    since = machine.launched
+    if machine.registered:
+        return [own_condition(kind, "True", later(since, seconds)) for kind, seconds in _MILESTONES]
+    unknown = (
+        ("Registered", "NodeNotFound", "Node not registered with cluster"),
+        ("Initialized", "AwaitingReconciliation", "object is awaiting reconciliation"),
+        ("Ready", "ReconcilingDependents", "Initialized=Unknown, Registered=Unknown"),
+    )
+    waiting = [own_condition(kind, "Unknown", since, reason=why, message=text) for kind, why, text in unknown]
+    return [own_condition("Launched", "True", since), *waiting]
+
+
 def node_claim(machine: Machine, pool: Manifest, *, beta: bool = False) -> Manifest:
     """The NodeClaim of a machine; unregistered ones are launched only."""
     shape, since = SHAPES[machine.instance_type], machine.launched
@@ -159,28 +172,6 @@ def node_claim(machine: Machine, pool: Manifest, *, beta: bool = False) -> Manif
     }
     if beta:
         del asked["karpenter.k8s.aws/ec2nodeclass"]
-    if machine.registered:
-        conditions = [own_condition(k, "True", later(since, s)) for k, s in _MILESTONES]
-    else:
-        unknown = "Node not registered with cluster"
-        conditions = [
-            own_condition("Launched", "True", since),
-            own_condition("Registered", "Unknown", since, reason="NodeNotFound", message=unknown),
-            own_condition(
-                "Initialized",
-                "Unknown",
-                since,
-                reason="AwaitingReconciliation",
-                message="object is awaiting reconciliation",
-            ),
-            own_condition(
-                "Ready",
-                "Unknown",
-                since,
-                reason="ReconcilingDependents",
-                message="Initialized=Unknown, Registered=Unknown",
-            ),
-        ]
     reference = {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": machine.pool}
     if beta:
         reference = {"apiVersion": "karpenter.k8s.aws/v1beta1", "kind": "EC2NodeClass", "name": machine.pool}
@@ -205,7 +196,7 @@ def node_claim(machine: Machine, pool: Manifest, *, beta: bool = False) -> Manif
         "status": {
             "allocatable": shape.allocatable,
             "capacity": shape.capacity,
-            "conditions": conditions,
+            "conditions": _claim_conditions(machine),
             "imageID": "ami-0f2e9d6c3b5a41870" if shape.devices else "ami-0c1a7f89451184c8b",
             **({"nodeName": machine.name} if machine.registered else {}),
             "providerID": machine.provider_id,

@@ -174,7 +174,7 @@ def spot_refused() -> Case:
             "blocked",
             "gpu",
             ["capacity-unavailable"],
-            remedies=["drop-node-selector"],
+            remedies=["allow-capacity-type", "drop-node-selector"],
             not_causes=[
                 "capacity-type-not-offered",
                 "zone-not-offered",

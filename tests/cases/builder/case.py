@@ -125,7 +125,7 @@ class Cluster:
             if name in pools:
                 last = self.now - timedelta(seconds=31)
                 first = last - timedelta(minutes=42)
-                yield said(pools[name], first, "NoCompatibleInstanceTypes", text, last=last, count=42)
+                yield said(pools[name], first, "NoCompatibleInstanceTypes", text, again=(42, last))
 
 
 def merged(*parts: Mapping[str, Iterable[Manifest]]) -> Files:

@@ -212,7 +212,7 @@ def consolidation() -> Case:
             "launching",
             "gpu",
             ["node-disrupted"],
-            remedies=["protect-from-disruption", "consolidate-when-empty"],
+            remedies=["add-do-not-disrupt", "set-consolidation"],
             not_causes=["capacity-unavailable", "gpu-count-exceeds-instance", "node-not-ready", "not-registered"],
             facts={
                 "node": _host(_OLD["gpu-7wq4m"]),

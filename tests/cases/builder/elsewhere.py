@@ -1,6 +1,8 @@
 """The cases where the NodePool itself is in the way: its taints, limits, labels, EC2NodeClass; and a volume's zone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from tests.cases.builder.blocked import KEEP, NO_MATCH, STANDARD, TYPE, ZONE, devices
@@ -28,34 +30,38 @@ from tests.cases.builder.words import (
 )
 
 
-def _case(
-    name: str,
-    about: str,
-    training: Training,
-    cluster: Cluster,
-    why: Refusal,
-    wanted: dict[str, object],
-    *,
-    scheduler: str = NO_MATCH,
-    log_before: Sequence[str] = (),
-    more: Files | None = None,
-) -> Case:
-    """A pod that Karpenter refused in each round since it was made."""
-    release = cluster.release
-    assert release is not None
-    mine = chain(training, scheduler)
-    refused = could_not_schedule(release, later(training.created, 6), training.pod_names, why)
-    events = refused_pods(mine["pods"], later(training.created, 3), scheduler, why)
-    return Case(
-        name=name,
-        about=about,
-        question=training.pod_names[0],
-        now=cluster.now,
-        version=release.tag,
-        files=merged(cluster.files(), mine, {"events": events}, more or {}),
-        log=[*log_before, *refused],
-        expect=wanted,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refused:
+    """A pod that Karpenter refused in the round after it was made; `more` are files, `log_before` lines of that round."""
+
+    name: str
+    about: str
+    training: Training
+    cluster: Cluster
+    why: Refusal
+    expect: Mapping[str, object]
+    scheduler: str = NO_MATCH
+    log_before: Sequence[str] = ()
+    more: Mapping[str, Sequence[Manifest]] = field(default_factory=dict)
+
+    def case(self) -> Case:
+        training, release = self.training, self.cluster.release
+        assert release is not None
+        mine = chain(training, self.scheduler)
+        events = refused_pods(mine["pods"], later(training.created, 3), self.scheduler, self.why)
+        return Case(
+            name=self.name,
+            about=self.about,
+            question=training.pod_names[0],
+            now=self.cluster.now,
+            version=release.tag,
+            files=merged(self.cluster.files(), mine, {"events": events}, self.more),
+            log=[
+                *self.log_before,
+                *could_not_schedule(release, later(training.created, 6), training.pod_names, self.why),
+            ],
+            expect=self.expect,
+        )
 
 
 def taint() -> Case:
@@ -88,19 +94,18 @@ def taint() -> Case:
         facts={"taint": shown},
     )
     about = "NodePool gpu is tainted dedicated=llm-training:NoSchedule; the pod tolerates only the GPU's own taint."
-    return _case(
-        "taint-not-tolerated",
-        about,
-        training,
-        Cluster(now=later(training.created, 58), release=V1_8, pools=pools),
-        why,
-        wanted,
-    )
+    return _Refused(
+        name="taint-not-tolerated",
+        about=about,
+        training=training,
+        cluster=Cluster(now=later(training.created, 58), release=V1_8, pools=pools),
+        why=why,
+        expect=wanted,
+    ).case()
 
 
-def limit() -> Case:
-    since = moment("2025-12-26T22:40:00Z")
-    machines = tuple(
+def _two_p4d(since: datetime) -> tuple[Machine, ...]:
+    return tuple(
         Machine(
             name=f"{host}.{REGION}.compute.internal",
             instance_type="p4d.24xlarge",
@@ -114,6 +119,11 @@ def limit() -> Case:
         )
         for host, claim in (("ip-10-0-134-52", "gpu-b4m8s"), ("ip-10-0-139-177", "gpu-t6w2c"))
     )
+
+
+def limit() -> Case:
+    since = moment("2025-12-26T22:40:00Z")
+    machines = _two_p4d(since)
     running = Training(
         name="llama-3-70b",
         devices=devices(8, 4),
@@ -160,7 +170,16 @@ def limit() -> Case:
     )
     cluster = Cluster(now=later(training.created, 66), release=V1_8, pools=pools, machines=machines)
     about = "NodePool gpu may have 192 CPUs and 16 GPUs, and two p4d.24xlarge use them all."
-    return _case("nodepool-limit", about, training, cluster, why, wanted, scheduler=scheduler, more=chain(running, ""))
+    return _Refused(
+        name="nodepool-limit",
+        about=about,
+        training=training,
+        cluster=cluster,
+        why=why,
+        expect=wanted,
+        scheduler=scheduler,
+        more=chain(running, ""),
+    ).case()
 
 
 def unknown_label() -> Case:
@@ -188,7 +207,9 @@ def unknown_label() -> Case:
     )
     about = "Selects the label nodetype; NodePool gpu sets nodeType (Karpenter v1.2's wording)."
     cluster = Cluster(now=later(training.created, 52), release=V1_2, pools=STANDARD)
-    return _case("unknown-label-typo", about, training, cluster, why, wanted)
+    return _Refused(
+        name="unknown-label-typo", about=about, training=training, cluster=cluster, why=why, expect=wanted
+    ).case()
 
 
 def node_class() -> Case:
@@ -223,15 +244,52 @@ def node_class() -> Case:
         discovery="training-on-eks-v2",
     )
     about = "EC2NodeClass gpu looks for subnets by a tag that none has, so NodePool gpu is left out."
-    return _case("nodeclass-not-ready", about, training, cluster, why, wanted, log_before=[ignored])
+    return _Refused(
+        name="nodeclass-not-ready",
+        about=about,
+        training=training,
+        cluster=cluster,
+        why=why,
+        expect=wanted,
+        log_before=[ignored],
+    ).case()
 
 
 VOLUME: Final = "pvc-5b0c6f3e-8d1a-4c52-9a77-2f4e1d90b6c3"
 
 
+def _volume(created: datetime) -> Manifest:
+    in_zone = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": [f"{REGION}c"]}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": metadata(
+            "PersistentVolume",
+            VOLUME,
+            created,
+            more={"finalizers": ["external-provisioner.volume.kubernetes.io/finalizer", "kubernetes.io/pv-protection"]},
+        ),
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "2Ti"},
+            "claimRef": {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "name": "corpus-tokenized",
+                "namespace": "default",
+            },
+            "csi": {"driver": "ebs.csi.aws.com", "fsType": "ext4", "volumeHandle": "vol-0b7d41c9e2a86f503"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [in_zone]}]}},
+            "persistentVolumeReclaimPolicy": "Delete",
+            "storageClassName": "gp3",
+            "volumeMode": "Filesystem",
+        },
+        "status": {"phase": "Bound"},
+    }
+
+
 def _storage(created: str) -> Files:
     at = moment(created)
-    in_zone = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": [f"{REGION}c"]}
     bound = {
         "pv.kubernetes.io/bind-completed": "yes",
         "pv.kubernetes.io/bound-by-controller": "yes",
@@ -257,32 +315,6 @@ def _storage(created: str) -> Files:
         },
         "status": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "2Ti"}, "phase": "Bound"},
     }
-    volume: Manifest = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": metadata(
-            "PersistentVolume",
-            VOLUME,
-            later(at, 4),
-            more={"finalizers": ["external-provisioner.volume.kubernetes.io/finalizer", "kubernetes.io/pv-protection"]},
-        ),
-        "spec": {
-            "accessModes": ["ReadWriteOnce"],
-            "capacity": {"storage": "2Ti"},
-            "claimRef": {
-                "apiVersion": "v1",
-                "kind": "PersistentVolumeClaim",
-                "name": "corpus-tokenized",
-                "namespace": "default",
-            },
-            "csi": {"driver": "ebs.csi.aws.com", "fsType": "ext4", "volumeHandle": "vol-0b7d41c9e2a86f503"},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [in_zone]}]}},
-            "persistentVolumeReclaimPolicy": "Delete",
-            "storageClassName": "gp3",
-            "volumeMode": "Filesystem",
-        },
-        "status": {"phase": "Bound"},
-    }
     storage_class: Manifest = {
         "allowVolumeExpansion": True,
         "apiVersion": "storage.k8s.io/v1",
@@ -293,7 +325,11 @@ def _storage(created: str) -> Files:
         "reclaimPolicy": "Delete",
         "volumeBindingMode": "WaitForFirstConsumer",
     }
-    return {"persistentvolumeclaims": [claim], "persistentvolumes": [volume], "storageclasses": [storage_class]}
+    return {
+        "persistentvolumeclaims": [claim],
+        "persistentvolumes": [_volume(later(at, 4))],
+        "storageclasses": [storage_class],
+    }
 
 
 def volume_zone(release: Release = V1_14) -> Case:
@@ -318,7 +354,15 @@ def volume_zone(release: Release = V1_14) -> Case:
     cluster = Cluster(now=later(training.created, 55), release=release, pools=STANDARD)
     about = "Pins zone 2a, and its bound EBS volume lies in 2c (Karpenter v1.14's wording)."
     why = refusal(conflict, conflict)
-    return _case("pv-zone-conflict", about, training, cluster, why, wanted, more=_storage("2026-08-20T08:00:00Z"))
+    return _Refused(
+        name="pv-zone-conflict",
+        about=about,
+        training=training,
+        cluster=cluster,
+        why=why,
+        expect=wanted,
+        more=_storage("2026-08-20T08:00:00Z"),
+    ).case()
 
 
 def cases() -> Iterator[Case]:

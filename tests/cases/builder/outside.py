@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.cases.builder.blocked import NO_MATCH, STANDARD, TYPE, devices
 from tests.cases.builder.case import V0_37, V1_8, Case, Cluster, Files, expect, merged
-from tests.cases.builder.objects import Manifest, condition, later, metadata, moment, own_condition, owned_by
+from tests.cases.builder.objects import Manifest, condition, later, metadata, moment, name_of, own_condition, owned_by
 from tests.cases.builder.pools import GPU_TAINT, default_pool, gpu_pool
 from tests.cases.builder.training import IMAGE, Training, chain, pending
 from tests.cases.builder.words import (
@@ -271,6 +271,27 @@ def beta() -> Case:
     )
 
 
+def _workload(pod: Manifest, made: datetime) -> Manifest:
+    """What Kueue queues for the pod, not admitted."""
+    full = "couldn't assign flavors to pod set main: insufficient unused quota for nvidia.com/gpu in flavor p4d, 8 more needed"
+    owner = name_of(pod).removesuffix("-0")
+    spec = pod["spec"]
+    assert isinstance(spec, dict)
+    return {
+        "apiVersion": "kueue.x-k8s.io/v1beta1",
+        "kind": "Workload",
+        "metadata": metadata(
+            "Workload", f"statefulset-{owner}-41c7e", made, namespace="default", more={"ownerReferences": owned_by(pod)}
+        ),
+        "spec": {
+            "active": True,
+            "podSets": [{"count": 1, "name": "main", "template": {"spec": {"containers": spec["containers"]}}}],
+            "queueName": "training",
+        },
+        "status": {"conditions": [condition("QuotaReserved", "False", made, reason="Pending", message=full)]},
+    }
+
+
 def _stateful_set(name: str, asked: Mapping[str, str], created: datetime) -> Files:
     """A StatefulSet under Kueue: its pods carry a gate until their Workload is admitted."""
     labels = {"app": name, "kueue.x-k8s.io/queue-name": "training"}
@@ -318,21 +339,7 @@ def _stateful_set(name: str, asked: Mapping[str, str], created: datetime) -> Fil
         },
         "status": {"conditions": [gated], "phase": "Pending", "qosClass": "BestEffort"},
     }
-    full = "couldn't assign flavors to pod set main: insufficient unused quota for nvidia.com/gpu in flavor p4d, 8 more needed"
-    workload: Manifest = {
-        "apiVersion": "kueue.x-k8s.io/v1beta1",
-        "kind": "Workload",
-        "metadata": metadata(
-            "Workload", f"statefulset-{name}-41c7e", made, namespace="default", more={"ownerReferences": owned_by(pod)}
-        ),
-        "spec": {
-            "active": True,
-            "podSets": [{"count": 1, "name": "main", "template": {"spec": {"containers": [container]}}}],
-            "queueName": "training",
-        },
-        "status": {"conditions": [condition("QuotaReserved", "False", made, reason="Pending", message=full)]},
-    }
-    return {"statefulsets": [top], "pods": [pod], "workloads": [workload]}
+    return {"statefulsets": [top], "pods": [pod], "workloads": [_workload(pod, made)]}
 
 
 def gated() -> Case:

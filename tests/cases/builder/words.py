@@ -155,10 +155,12 @@ def said(
     message: str,
     *,
     by: str = "karpenter",
-    last: datetime | None = None,
-    count: int = 1,
+    again: tuple[int, datetime] | None = None,
 ) -> Manifest:
-    """An event as client-go's recorder writes it (Karpenter, kubelet); a warning where the reason is one."""
+    """An event as client-go's recorder writes it (Karpenter, kubelet); a warning where the reason is one.
+
+    `again`: how often it was seen, and when last.
+    """
     warnings = (
         "FailedScheduling",
         "InsufficientCapacityError",
@@ -167,12 +169,13 @@ def said(
         "BackoffLimitExceeded",
     )
     made = _event(involved, first, reason, message, "Warning" if reason in warnings else "Normal")
+    count, last = again or (1, first)
     return {
         **made,
         "count": count,
         "eventTime": None,
         "firstTimestamp": stamp(first),
-        "lastTimestamp": stamp(last or first),
+        "lastTimestamp": stamp(last),
         "reportingComponent": by,
         "reportingInstance": "",
         "source": {"component": by},

@@ -58,7 +58,7 @@ def host_ports(draw: Draw, case: CaseDraft) -> None:
 
     case.pod.host_ports = [port()]
     if draw.chance(0.7):
-        daemon = PodDraft(name="agent", namespace="kube-system", requests={"cpu": "100m"}, host_ports=[port()])
+        daemon = PodDraft(name="exporter", namespace="kube-system", requests={"cpu": "100m"}, host_ports=[port()])
         daemon.tolerations = [{"operator": "Exists"}]
         if draw.chance(0.4):
             daemon.require(expression(AWS + "category", "In", "m"))

@@ -1,0 +1,110 @@
+"""EC2, prices and quotas of one region -> Ec2Facts. Every call is optional: what failed is a `Missing`.
+
+boto3 runs in a few threads beside the event loop. How long answers are kept follows Karpenter, so that the bot judges by
+what Karpenter can know.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from bot.model.ec2 import Ec2Facts
+from bot.model.world import Missing
+from bot.sources.aws import Account, Boto, Clients, why_not
+from bot.sources.cache import Held, TtlCache
+from bot.sources.ec2_calls import CALLS, Call, Fetch, Names, Rows
+
+_WORKERS: Final = 8
+_WITHOUT_PRICES: Final = ("us-gov-", "us-iso", "cn-")
+"""Partitions without dollar prices in the Pricing API (pricing.go: none in GovCloud and isolated regions, yuan in China)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ec2Question:
+    """What to read about a region. `instance_types` narrows types, offerings and prices; None: all of them."""
+
+    region: str
+    account: Account = field(default_factory=Account)
+    instance_types: Names = None
+    subnet_ids: frozenset[str] = frozenset()
+    leave_out: frozenset[str] = frozenset()
+    """Facts that are not needed, by the name of their field in Ec2Facts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ec2Observation:
+    """The facts, their gaps, and how old each fact is in seconds, by its name in Ec2Facts."""
+
+    facts: Ec2Facts
+    missing: tuple[Missing, ...] = ()
+    ages: Mapping[str, float] = field(default_factory=dict)
+
+
+class Ec2:
+    """The door to AWS. Keeps clients, threads and answers; `close` ends the threads."""
+
+    def __init__(self, clients: Clients | None = None, cache: "TtlCache[Rows] | None" = None) -> None:
+        self._clients = clients or Boto()
+        self._cache = cache or TtlCache[Rows]()
+        self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="aws")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def observe_ec2(self, question: Ec2Question) -> Ec2Observation:
+        """Reads what is asked for, all at once. Never raises over AWS: an unreachable AWS is a list of gaps."""
+        if not question.region:
+            return Ec2Observation(facts=Ec2Facts(), missing=(Missing(what="EC2", why="the region is not known"),))
+        calls = [call for call in CALLS if call.fact not in question.leave_out]
+        answers = await asyncio.gather(*(self._observe(call, question) for call in calls))
+        facts: dict[str, Any] = {"region": question.region}
+        ages: dict[str, float] = {}
+        missing: list[Missing] = []
+        for call, (held, gap) in zip(calls, answers, strict=True):
+            missing.extend([gap] if gap else [])
+            if held is not None:
+                facts[call.fact], ages[call.fact] = held.value, held.age
+        return Ec2Observation(facts=Ec2Facts(**facts), missing=tuple(missing), ages=ages)
+
+    async def _observe(self, call: Call, question: Ec2Question) -> tuple[Held[Rows] | None, Missing | None]:
+        if call.service == "pricing" and question.region.startswith(_WITHOUT_PRICES):
+            return None, Missing(what=call.what, why=f"the Pricing API has no dollar prices for {question.region}")
+        try:
+            held = await self._held(call, question)
+        except Exception as error:  # botocore's errors have no common base worth naming, and any costs one fact only
+            return None, Missing(what=call.what, why=why_not(error, call.action))
+        if held.stale is None:
+            return held, None
+        why = f"{why_not(held.stale, call.action)}; used are those of {held.age / 60:.0f} min ago"
+        return held, Missing(what=f"newer {call.what}", why=why)
+
+    async def _held(self, call: Call, question: Ec2Question) -> Held[Rows]:
+        """From the cache: the narrow answer, or cut out of the whole region's if that happens to be there."""
+        place = (question.account, question.region, call.fact)
+        names: Names = question.instance_types if call.by_type else None
+        if call.fact == "subnets":
+            names = question.subnet_ids
+        whole = self._cache.fresh((*place, None), call.ttl) if call.by_type and names is not None else None
+        if whole is not None and names is not None:
+            return Held(tuple(row for row in whole.value if row.instance_type in names), whole.age)
+        return await self._cache.get((*place, names), call.ttl, lambda: self._fetch(call, question, names))
+
+    async def _fetch(self, call: Call, question: Ec2Question, names: Names) -> Rows:
+        region = pricing_region(question.region) if call.service == "pricing" else question.region
+        loop = asyncio.get_running_loop()
+
+        def run(fetch: Fetch) -> "asyncio.Future[Rows]":
+            return loop.run_in_executor(
+                self._threads, lambda: fetch(self._clients.client(call.service, region, question.account))
+            )
+
+        parts = await asyncio.gather(*(run(fetch) for fetch in call.plan(question.region, names)))
+        return tuple(row for part in parts for row in part)
+
+
+def pricing_region(region: str) -> str:
+    """Where the Pricing API for a region lives (karpenter-provider-aws pkg/providers/pricing/pricing.go, NewAPI)."""
+    nearest = {"ap-": "ap-south-1", "eu-": "eu-central-1"}
+    return nearest.get(region[:3], "us-east-1")
