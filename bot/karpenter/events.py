@@ -48,6 +48,8 @@ def read_line(line: LogLine) -> Signal:
         return replace(signal, kind=K.LAUNCH_TIMEOUT)
     if row.kind is K.RECONCILE_FAILED:
         return _read_reconcile_error(signal, line)
+    if row.reads is Reads.REFUSAL:  # what else the line names are keys of one of its errors (serrors), not its subject
+        signal = replace(signal, objects={kind: name for kind, name in line.objects.items() if kind == "Pod"})
     return with_detail(signal, _line_detail(row, line, holes))
 
 

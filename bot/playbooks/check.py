@@ -10,7 +10,7 @@ from bot.model.diagnosis import Cause, Constraint, Diagnosis, Editor, Kind, Open
 from bot.model.objects import ObjectRef
 from bot.playbooks.contract import BLOCKS, CAUSES, CONTEXT, REMEDIES
 from bot.playbooks.library import Playbooks
-from bot.playbooks.pages import Page
+from bot.playbooks.pages import SUFFIX, Page
 from bot.playbooks.phrases import Phrases, Sentence
 from bot.playbooks.problems import Problem, did_you_mean
 from bot.playbooks.rendering import PageError, page_context, render_page
@@ -144,21 +144,17 @@ def example_diagnosis(cause: str, page: Page) -> Diagnosis:
 
 
 def _languages(cause: str, playbooks: Playbooks) -> Iterator[Problem]:
-    """Every language has a page for the cause, and all of them use the same facts."""
-    pages = {
-        language: next((p for p in playbooks.pages_for(cause, language) if p.language == language), None)
-        for language in playbooks.languages
-    }
-    everything = {name for page in pages.values() if page for name in page.examples}
-    for language, page in pages.items():
-        if page is None:
-            message = f"no page for the cause `{cause}`"
-            remedy = f"Write `{language}/{cause}.md.j2`."
-            yield Problem(file=f"{language}/{cause}.md.j2", line=0, message=message, remedy=remedy)
-            continue
-        for name in sorted(everything - set(page.examples)):
-            others = ", ".join(o.file for o in pages.values() if o and name in o.examples)
-            message = f"fact `{name}` is not used here, but in {others}"
+    """Every language has a page for the cause, and those of one author use the same facts in all languages."""
+    pages = [page for page in playbooks.pages if cause in page.causes]
+    for language in playbooks.languages:
+        if not any(page.language == language for page in pages):
+            file, message = f"{language}/{cause}{SUFFIX}", f"no page for the cause `{cause}`"
+            yield Problem(file=file, line=0, message=message, remedy="Write the page.")
+    for page in pages:
+        others = [other for other in pages if other.own == page.own and other is not page]
+        for name in sorted({name for other in others for name in other.examples} - set(page.examples)):
+            where = ", ".join(other.file for other in others if name in other.examples)
+            message = f"fact `{name}` is not used here, but in {where}"
             yield _problem(page, 1, message, "Say the same in every language.")
 
 

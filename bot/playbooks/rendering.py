@@ -52,7 +52,7 @@ def render(diagnosis: Diagnosis, playbooks: Playbooks, language: str) -> Rendere
     problems: list[Problem] = []
     causes: list[RenderedCause] = []
     for cause in diagnosis.causes:
-        words, wrong = _cause(cause, page_context(diagnosis, cause, phrases), playbooks, phrases)
+        words, wrong = _cause(diagnosis, cause, playbooks, phrases)
         causes.append(words)
         problems += wrong
     return Rendered(
@@ -118,7 +118,7 @@ def page_context(diagnosis: Diagnosis, cause: Cause, phrases: Phrases) -> Mappin
 
 
 def _cause(
-    cause: Cause, context: Mapping[str, object], playbooks: Playbooks, phrases: Phrases
+    diagnosis: Diagnosis, cause: Cause, playbooks: Playbooks, phrases: Phrases
 ) -> tuple[RenderedCause, list[Problem]]:
     problems: list[Problem] = []
     pages = playbooks.pages_for(cause.id, phrases.language)
@@ -126,8 +126,9 @@ def _cause(
         message, remedy = f"no page for `{cause.id}`", f"Write `{phrases.language}/{cause.id}.md.j2`."
         problems.append(Problem(file=f"{phrases.language}/", line=0, message=message, remedy=remedy))
     for page in pages:
+        words = phrases if page.language == phrases.language else playbooks.phrases(page.language)
         try:
-            return render_page(page, cause, context, phrases), problems
+            return render_page(page, cause, page_context(diagnosis, cause, words), words), problems
         except PageError as failure:
             problems.append(failure.problem)
     return _plain_summary(cause, playbooks.title(cause.id, phrases.language), phrases), problems
@@ -173,8 +174,9 @@ def _plain_summary(cause: Cause, title: str, phrases: Phrases) -> RenderedCause:
         severity="blocked",
         headline=phrases.line("fallback.headline", title=title),
         because=tuple(
-            phrases.line("fallback.constraint", object=one.object, field=one.field, value=one.value)
+            line
             for one in constraints
+            for line in phrases.lines("fallback.constraint", object=one.object, field=one.field, value=one.value)
         ),
         constraints=constraints,
         evidence=tuple(map(clean, cause.evidence)),

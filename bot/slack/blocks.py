@@ -4,6 +4,7 @@ A message says everything twice: in blocks, and in the top-level `text` that not
 instead of the blocks. Words from outside stand in mrkdwn only escaped and with `verbatim`, or in plain text.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -39,6 +40,8 @@ SHOW_EVIDENCE: Final = "show_evidence"
 WHY: Final = "why"
 MOST_REMEDIES: Final = 5
 MOST_CANDIDATES: Final = 10
+
+_LOOKED_FOR: Final = re.compile(r"(?<=[a-z]):(?=//)|@(?=here|channel|everyone)", re.IGNORECASE)
 
 # Characters that each part of an answer may take; together they stay below a message's 12,000.
 _HEADLINE: Final = 600
@@ -206,8 +209,8 @@ def notice(lines: Sequence[Line], phrases: Phrases) -> str:
 
 
 def defused(text: str) -> str:
-    """Escaped for a text that Slack still looks for URLs in: a zero-width space keeps `https://` from being one."""
-    return escape(text).replace("://", ":\u200b//")
+    """Escaped for a text in which Slack looks for more than markup: a zero-width space disarms `https://` and `@here`."""
+    return _LOOKED_FOR.sub("\\g<0>\u200b", escape(text))
 
 
 # -- what else the bot says ----------------------------------------------------------------------------------------

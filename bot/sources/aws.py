@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 from bot import __version__
@@ -55,14 +56,15 @@ class Boto:
         key = (service, region, account)
         with self._making:
             if account not in self._sessions:
-                self._sessions[account] = _session(account)
+                self._sessions[account] = _session(account, region)
             if key not in self._clients:
                 config = Config(**self._options)
                 self._clients[key] = self._sessions[account].client(service, region_name=region, config=config)
             return self._clients[key]
 
 
-def _session(account: Account) -> Any:  # noqa: ANN401
+def _session(account: Account, region: str) -> Any:  # noqa: ANN401
+    """`region`: whose STS is asked for the role; what it gives holds in every region."""
     import boto3  # noqa: PLC0415 (see Boto.client)
     import botocore.session  # noqa: PLC0415
     from botocore.credentials import (  # noqa: PLC0415
@@ -78,7 +80,8 @@ def _session(account: Account) -> Any:  # noqa: ANN401
     credentials = own.get_credentials()
     if credentials is None:
         raise NoCredentialsError
-    fetcher = AssumeRoleCredentialFetcher(own.create_client, credentials, account.role_arn, extra_args=extra)
+    sts = partial(own.create_client, region_name=region)
+    fetcher = AssumeRoleCredentialFetcher(sts, credentials, account.role_arn, extra_args=extra)
     assumed = botocore.session.Session()
     # refreshed by botocore itself before they run out; nothing is asked of STS before the first call
     assumed._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")

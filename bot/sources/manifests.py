@@ -1,6 +1,6 @@
 """Manifests of any kind -> the model's objects, sorted by what a World keeps of them. No I/O."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -40,6 +40,7 @@ KINDS: Final[Mapping[tuple[str, str], tuple[str, type[Object]]]] = {
 """Group and kind -> the field of World, and its type. Any other kind may be a workload."""
 NEVER_READ: Final = frozenset({("", "Secret"), ("", "ConfigMap")})
 _NAME_LABEL: Final = "app.kubernetes.io/name"
+_KARPENTER_NAME: Final = "karpenter"
 _EVENT_FIELDS: Final = {
     "regarding": "involvedObject",
     "note": "message",
@@ -113,10 +114,7 @@ def _group(api_version: object) -> str:
 
 
 def _is_karpenter(labels: Mapping[str, str]) -> bool:
-    return labels.get(_NAME_LABEL) == KARPENTER_NAME
-
-
-KARPENTER_NAME: Final = "karpenter"
+    return labels.get(_NAME_LABEL) == _KARPENTER_NAME
 
 
 def _template(deployment: Mapping[str, Any]) -> object:
@@ -127,6 +125,3 @@ def _template(deployment: Mapping[str, Any]) -> object:
 
 def _as_core_event(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     return {_EVENT_FIELDS.get(key, key): value for key, value in manifest.items()}
-
-
-Decoder = Callable[[object], Object]

@@ -128,8 +128,8 @@ GOLDEN: Final[tuple[tuple[Finding, Version, Version, str], ...]] = (
             resources={"cpu": "1"},
             resources_max={"cpu": "2", "pods": "3"},
         ),
-        (1, 15),
         (1, 14),
+        (1, 15),
         "no instance type met the scheduling requirements or had enough resources or had a required offering, "
         'requirements=karpenter.sh/nodepool In [gpu], resources=min={"cpu":"1"}, max={"cpu":"2","pods":"3"}',
     ),
@@ -142,7 +142,7 @@ GOLDEN: Final[tuple[tuple[Finding, Version, Version, str], ...]] = (
             ),
         ),
         (0, 32),
-        (1, 14),
+        (1, 15),
         'incompatible requirements, label "gpu-type" does not have known values (typo of "example.com/gpu-type"?); '
         "key topology.kubernetes.io/zone, topology.kubernetes.io/zone In [eu-west-1a] not in "
         "topology.kubernetes.io/zone In [eu-west-1b]",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.karpenter import (
     InstanceTypeRefusal,
+    LimitsExceeded,
     LogLine,
     Reason,
     Refusal,
@@ -37,11 +38,14 @@ _CAUSES: Final = json.dumps(
         "name": "",
         "reconcileID": "0c6b3b7e-5a0c-4f4e-9d75-7f1d8f7b1f02",
         "Pod": {"name": "trainer-0", "namespace": "ml"},
+        "NodePool": {"name": "cheap"},
         "taints": ["team=ml:NoSchedule", "gpu:NoExecute"],
-        "error": "did not tolerate taint (taint=team=ml:NoSchedule); did not tolerate taint (taint=gpu:NoExecute)",
+        "error": "did not tolerate taint (taint=team=ml:NoSchedule); did not tolerate taint (taint=gpu:NoExecute); "
+        "all available instance types exceed limits for nodepool (NodePool=cheap)",
         "errorCauses": [
             {"error": "did not tolerate taint (taint=team=ml:NoSchedule)"},
             {"error": "did not tolerate taint (taint=gpu:NoExecute)"},
+            {"error": "all available instance types exceed limits for nodepool (NodePool=cheap)"},
         ],
     },
     separators=(",", ":"),
@@ -85,11 +89,14 @@ def test_v1_5_lines_carry_the_errors_own_keys_and_its_causes() -> None:
     assert line.error_causes == (
         "did not tolerate taint (taint=team=ml:NoSchedule)",
         "did not tolerate taint (taint=gpu:NoExecute)",
+        "all available instance types exceed limits for nodepool (NodePool=cheap)",
     )
+    assert read_line(line).objects == {"Pod": "ml/trainer-0"}  # the NodePool is only one error's
     assert line.fields["taints"] == ["team=ml:NoSchedule", "gpu:NoExecute"]
     assert _findings(line) == (
         TaintNotTolerated(key="team", value="ml", effect="NoSchedule"),
         TaintNotTolerated(key="gpu", value="", effect="NoExecute"),
+        LimitsExceeded(nodepool="cheap"),
     )
 
 

@@ -19,6 +19,7 @@ from bot.karpenter import (
     NoSuchWordingError,
     Operator,
     PrintedRequirement,
+    Reason,
     Refusal,
     TaintNotTolerated,
     TopologyRule,

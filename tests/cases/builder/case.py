@@ -170,7 +170,8 @@ def write(case: Case) -> None:
     for name, manifests in case.files.items():
         ordered = sorted(manifests, key=_order)
         (folder / f"{name}.yaml").write_text(dump_list(ordered))
-    question = {"question": f"default/{case.question}", "about": case.about, "expect": dict(case.expect)}
+    head = {"apiVersion": "karpenter-bot.dev/v1", "kind": "Case", "metadata": {"name": case.name}}
+    question = {**head, "question": f"default/{case.question}", "about": case.about, "expect": dict(case.expect)}
     (folder / "case.yaml").write_text(_in_order(question))
     meta = {"region": "ap-northeast-2", "clusterName": "training-on-eks", "now": f"{case.now:%Y-%m-%dT%H:%M:%SZ}"}
     if case.version:

@@ -1,0 +1,107 @@
+"""THE composition root: builds the adapters, walks one question through the rooms, decides nothing itself.
+
+A question walks: a source observes a World, AWS adds its facts, `catalogues` add instance types, `diagnose` decides,
+`patched` makes remedies concrete. Words come last and elsewhere.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.catalogues import Catalogues
+from bot.diagnosis import diagnose
+from bot.model.diagnosis import Diagnosis
+from bot.model.kubernetes import Pod
+from bot.model.world import World
+from bot.remediation.patches import patched
+from bot.sources.aws import Account
+from bot.sources.cluster import Cluster
+from bot.sources.ec2 import Ec2, Ec2Question
+from bot.sources.karpenter_side import Installation
+from bot.sources.kube_api import open_connection
+from bot.sources.pod_search import PodQuestion, find_pod
+from bot.sources.regions import region_of
+from bot.sources.snapshot import read_snapshot
+from bot.sources.snapshot_writer import Recording, write_snapshot
+
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    """Now, in UTC: the one place where the bot's decisions get their time from."""
+    return datetime.now(UTC)  # noqa: TID251 (the clock comes into the World here, and nowhere else)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A diagnosis and the milliseconds that it took from question to answer."""
+
+    diagnosis: Diagnosis
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """How one cluster is reached: a kubeconfig context (or the pod's own account), a region, an AWS role."""
+
+    context: str = ""
+    kubeconfig: str = ""
+    region: str = ""
+    account: Account = Account()
+    installation: Installation = Installation()
+
+
+def decided(world: World, pod: Pod, catalogues: Catalogues) -> Diagnosis:
+    """The decision about one pod of an observed World, its remedies made concrete."""
+    whole = catalogues.of(world)
+    found = diagnose(whole, pod)
+    return replace(found, remedies=tuple(patched(whole, pod, remedy) for remedy in found.remedies))
+
+
+def answer_from_snapshot(folder: Path, question: PodQuestion, catalogues: Catalogues | None = None) -> Answered:
+    """Answers from a recorded cluster. Raises SnapshotError, PodNotFound, SeveralPods."""
+    started = time.perf_counter()
+    world = read_snapshot(folder, wall_clock())
+    pod = find_pod(world, question)
+    diagnosis = decided(world, pod, catalogues or Catalogues())
+    return Answered(diagnosis=diagnosis, elapsed_ms=(time.perf_counter() - started) * 1000)
+
+
+async def observed(cluster: Cluster, ec2: Ec2, place: Place, question: PodQuestion, clock: Clock) -> tuple[World, Pod]:
+    """The pod and everything that bears on it, EC2's facts included. Raises the SourceErrors."""
+    pod = await cluster.observe_pod(question)
+    world = await cluster.observe_world(pod, clock())
+    subnets = frozenset(s.id for c in world.node_classes for s in c.status.subnets)
+    region = region_of(world, place.region)
+    facts = await ec2.observe_ec2(Ec2Question(region=region, account=place.account, subnet_ids=subnets))
+    return replace(world, ec2=facts.facts, missing=(*world.missing, *facts.missing)), pod
+
+
+async def record(place: Place, question: PodQuestion, folder: Path, clock: Clock = wall_clock) -> Path:
+    """Writes a snapshot folder with what bears on the pod. Raises the SourceErrors, SnapshotError."""
+    ec2 = Ec2()
+    try:
+        async with await open_connection(kubeconfig=place.kubeconfig, context=place.context) as api:
+            recording = Recording(api)
+            cluster = Cluster(recording, name=place.context, installation=place.installation)
+            world, _ = await observed(cluster, ec2, place, question, clock)
+            write_snapshot(folder, world, recording)
+    finally:
+        ec2.close()
+    return folder
+
+
+async def answer_live(place: Place, question: PodQuestion, clock: Clock = wall_clock) -> Answered:
+    """Answers from a live cluster, once, and closes every connection. Raises the SourceErrors."""
+    started = time.perf_counter()
+    ec2 = Ec2()
+    try:
+        async with await open_connection(kubeconfig=place.kubeconfig, context=place.context) as api:
+            cluster = Cluster(api, name=place.context, installation=place.installation)
+            world, pod = await observed(cluster, ec2, place, question, clock)
+            diagnosis = decided(world, pod, Catalogues())
+    finally:
+        ec2.close()
+    return Answered(diagnosis=diagnosis, elapsed_ms=(time.perf_counter() - started) * 1000)

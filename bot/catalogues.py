@@ -1,0 +1,81 @@
+"""Which instance types each NodePool of a World can use. PURE; keeps what it worked out, for the facts change slowly."""
+
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any, Final
+
+from msgspec import structs
+
+from bot.diagnosis.instance_memory import discovered_memory
+from bot.diagnosis.instance_types import Region, catalogue, prepared
+from bot.model.ec2 import Ec2Facts
+from bot.model.karpenter import EC2NodeClass, Kubelet, NodePool
+from bot.model.objects import MalformedObjectError, decode
+from bot.model.world import Catalogue, World
+
+_KEPT: Final = 32
+
+
+class Catalogues:
+    """Builds catalogues and keeps the last ones. Facts are compared by identity: the same answer of AWS, the same index."""
+
+    def __init__(self) -> None:
+        self._regions: OrderedDict[tuple[int, ...], tuple[Ec2Facts, Region]] = OrderedDict()
+        self._built: OrderedDict[tuple[object, ...], tuple[object, Catalogue]] = OrderedDict()
+
+    def of(self, world: World) -> World:
+        """The World with a Catalogue for each NodePool; without EC2's instance types it comes back as it is."""
+        if world.ec2.instance_types is None:
+            return world
+        region = self._region(world.ec2)
+        return replace(world, catalogues={p.metadata.name: self._of_pool(world, region, p) for p in world.node_pools})
+
+    def _region(self, ec2: Ec2Facts) -> Region:
+        parts = (ec2.instance_types, ec2.offerings, ec2.spot_prices, ec2.on_demand_prices, ec2.subnets)
+        key = tuple(id(part) for part in (*parts, ec2.capacity_reservations))
+        if key not in self._regions:
+            self._regions[key] = (ec2, prepared(ec2))  # the facts are kept too, so that no other ones get their ids
+            _trim(self._regions)
+        return self._regions[key][1]
+
+    def _of_pool(self, world: World, region: Region, pool: NodePool) -> Catalogue:
+        node_class = _with_kubelet(_class_of(world, pool), pool)
+        memory = discovered_memory(world.nodes, world.node_claims, node_class) if node_class else {}
+        version = (
+            (node_class.metadata.uid, node_class.metadata.resource_version, node_class.metadata.name)
+            if node_class
+            else ()
+        )
+        kubelet = repr(pool.spec.template.spec.kubelet)
+        remembered = tuple(sorted((name, amount.nano) for name, amount in memory.items()))
+        key = (id(region), pool.spec.template.spec.node_class_ref.group, version, kubelet, world.settings, remembered)
+        if key not in self._built:
+            self._built[key] = (region, catalogue(region, node_class, world.settings, memory))
+            _trim(self._built)
+        return self._built[key][1]
+
+
+def _trim(kept: OrderedDict[Any, Any]) -> None:
+    while len(kept) > _KEPT:
+        kept.popitem(last=False)
+
+
+def _class_of(world: World, pool: NodePool) -> EC2NodeClass | None:
+    """The NodePool's EC2NodeClass; None for other kinds of class and for one that was not read."""
+    ref = pool.spec.template.spec.node_class_ref
+    if ref.kind not in ("", "EC2NodeClass"):
+        return None
+    return next((c for c in world.node_classes if c.metadata.name == ref.name), None)
+
+
+def _with_kubelet(node_class: EC2NodeClass | None, pool: NodePool) -> EC2NodeClass | None:
+    """v1beta1 had kubelet's settings in the NodePool; they count as if they stood in the class."""
+    settings = pool.spec.template.spec.kubelet
+    if not settings:
+        return node_class
+    try:
+        kubelet = decode(settings, Kubelet)
+    except MalformedObjectError:
+        return node_class
+    base = node_class or EC2NodeClass()
+    return structs.replace(base, spec=structs.replace(base.spec, kubelet=kubelet))

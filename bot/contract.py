@@ -1,0 +1,124 @@
+"""A Diagnosis as JSON: the contract of `-o json`. PURE. Fields are added, never renamed."""
+
+from collections.abc import Iterable
+
+from bot.model.diagnosis import Cause, Constraint, Diagnosis, Edit, Fact, Json, Opens, PoolVerdict, Remedy, Statement
+from bot.model.objects import ObjectRef
+from bot.playbooks import Rendered, plain
+
+
+def as_json(diagnosis: Diagnosis, rendered: Rendered, elapsed_ms: float) -> dict[str, Json]:
+    """The whole answer. `rendered` gives the summaries in its language; `elapsed_ms` is what the answer took."""
+    causes = zip(diagnosis.causes, rendered.causes, strict=True)
+    remedies = zip(diagnosis.remedies, rendered.remedies, strict=True)
+    return {
+        "pod": {"namespace": diagnosis.pod.namespace, "name": diagnosis.pod.name, "uid": diagnosis.uid},
+        "verdict": str(diagnosis.verdict),
+        "reason": diagnosis.reason,
+        "summary": rendered.summary,
+        "cluster": diagnosis.cluster,
+        "karpenterVersion": diagnosis.karpenter_version or None,
+        "karpenterSays": [_statement(s) for s in diagnosis.karpenter_says],
+        "causes": [_cause(cause, plain(words.headline)) for cause, words in causes],
+        "nodepools": [_pool(p) for p in diagnosis.nodepools],
+        "remedies": [_remedy(remedy, plain(words.summary)) for remedy, words in remedies],
+        "facts": _facts(diagnosis.facts.items()),
+        "notes": list(diagnosis.notes),
+        "missing": [str(gap) for gap in diagnosis.missing],
+        "playbookProblems": [str(problem) for problem in rendered.problems],
+        "elapsedMs": round(elapsed_ms, 1),
+    }
+
+
+def _statement(said: Statement) -> Json:
+    return {"source": said.source, "time": said.time.isoformat() if said.time else None, "message": said.message}
+
+
+def _cause(cause: Cause, summary: str) -> Json:
+    return {
+        "id": cause.id,
+        "playbook": cause.id,
+        "summary": summary,
+        "nodepools": list(cause.nodepools),
+        "constraints": [_constraint(c) for c in cause.constraints],
+        "facts": _facts(cause.facts.items()),
+        "evidence": list(cause.evidence),
+    }
+
+
+def _constraint(constraint: Constraint) -> Json:
+    return {
+        "id": constraint.id,
+        "kind": str(constraint.kind),
+        "object": _ref(constraint.object),
+        "field": constraint.field,
+        "value": constraint.value,
+    }
+
+
+def _ref(ref: ObjectRef) -> Json:
+    return {"apiVersion": ref.api_version, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
+
+
+def _pool(pool: PoolVerdict) -> Json:
+    return {
+        "name": pool.name,
+        "blockedBy": list(pool.blocked_by),
+        "karpenterMessage": pool.karpenter_message,
+        "offerings": pool.offerings,
+        "intended": pool.intended,
+        "funnel": [{"constraint": step, "offerings": left} for step, left in pool.funnel],
+    }
+
+
+def _remedy(remedy: Remedy, summary: str) -> Json:
+    patch = remedy.patch
+    return {
+        "id": remedy.id,
+        "summary": summary,
+        "nodepool": remedy.nodepool,
+        "relaxes": [c.id for c in remedy.relaxes],
+        "edits": [_edit(e) for e in remedy.edits],
+        "target": _ref(patch.target) if patch else None,
+        "patchType": patch.patch_type if patch else None,
+        "patch": patch.patch if patch else None,
+        "opens": _opens(remedy.opens),
+        "applicable": patch.applicable if patch else False,
+        "whyNot": (patch.why_not or None) if patch else "no patch could be worked out",
+        "cautions": list(remedy.cautions),
+    }
+
+
+def _edit(edit: Edit) -> Json:
+    return {
+        "object": _ref(edit.object),
+        "field": edit.field,
+        "change": str(edit.change),
+        "subject": edit.subject,
+        "old": edit.old,
+        "new": edit.new,
+    }
+
+
+def _opens(opens: Opens) -> Json:
+    best = opens.cheapest
+    cheapest: Json = None
+    if best is not None:
+        cheapest = {
+            "instanceType": best.instance_type,
+            "zone": best.zone,
+            "capacityType": best.capacity_type,
+            "pricePerHour": best.price_per_hour,
+            "onDemandPricePerHour": best.on_demand_price_per_hour,
+            "asOf": best.as_of or None,
+        }
+    return {
+        "offerings": opens.offerings,
+        "instanceTypes": list(opens.instance_types),
+        "zones": list(opens.zones),
+        "cheapest": cheapest,
+    }
+
+
+def _facts(facts: Iterable[tuple[str, Fact]]) -> dict[str, Json]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in facts}

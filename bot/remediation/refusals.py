@@ -1,0 +1,33 @@
+"""Why a patch is not applied: stable codes, each with its sentence in one table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+SENTENCES: Final[Mapping[str, str]] = {
+    "immutable-recreate": "{object} cannot be changed in its {fields} any more: delete it and create it with the change.",
+    "suspend-first": "{object} can be changed in its {fields} only while it is suspended: set {suspend} to true, apply, resume.",
+    "owner-unreadable": "{missing} owns {object} and could not be read; it would undo a change made below it.",
+    "set-above": "{above} writes {object} and would undo the change; it has no field of its own that holds the value.",
+    "not-in-manifest": "No object that owns the pod holds the value: something else set it when the pod was made.",
+    "ambiguous-template": "{object} has several pod templates with this value, and nothing tells which one made the pod.",
+    "several-objects": "{others} must change with {object}; a patch changes one object, and half a remedy opens nothing.",
+    "already-changed": "{object} has the new value already; the pod was made before.",
+    "nodepool-unreadable": "{object} could not be read.",
+    "no-patch": "There is no field in {object} that one patch could change for this.",
+    "gitops": "{manager} manages {object} and would undo the change: make it where {manager} takes the object from.",
+}
+"""Code to sentence. The words in braces are the refusal's facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason. `code` is stable, for wording in other languages; `facts` are what its sentence uses."""
+
+    code: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        """The reason in English."""
+        return SENTENCES[self.code].format(**self.facts)
