@@ -6,7 +6,7 @@ A question walks: a source observes a World, AWS adds its facts, `catalogues` ad
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,8 +49,8 @@ class Place:
     context: str = ""
     kubeconfig: str = ""
     region: str = ""
-    account: Account = Account()
-    installation: Installation = Installation()
+    account: Account = field(default_factory=Account)
+    installation: Installation = field(default_factory=Installation)
 
 
 def decided(world: World, pod: Pod, catalogues: Catalogues) -> Diagnosis:

@@ -1,7 +1,7 @@
 """The command line: argv in, exit code out.
 
 Exit codes: 0 an answer was given, blocked or not; 2 bad usage or unreadable input; 3 no such pod; 4 the cluster or AWS
-cannot be reached. Errors are one line on stderr, never a traceback.
+cannot be reached; 70 a fault of the bot itself. Errors are one line on stderr, never a traceback.
 """
 
 import argparse
@@ -28,11 +28,21 @@ ANSWERED: Final = 0
 BAD_INPUT: Final = 2
 NO_POD: Final = 3
 UNREACHABLE: Final = 4
+BROKEN: Final = 70
+INTERRUPTED: Final = 130
+DEBUG: Final = "KARPENTER_BOT_DEBUG"
 LANGUAGES: Final = ("en", "ko")
 
 
 class UsageError(Exception):
     """The arguments fit no command; the message says what is wrong."""
+
+
+_CODES: Final[tuple[tuple[tuple[type[Exception], ...], int], ...]] = (
+    ((UsageError, SnapshotError), BAD_INPUT),
+    ((PodNotFound, SeveralPods), NO_POD),
+    ((SourceError,), UNREACHABLE),
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,21 +56,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parser().parse_args(argv)
         run: Callable[[argparse.Namespace], int] = arguments.run
         return run(arguments)
-    except UsageError as error:
-        return _failed(BAD_INPUT, str(error))
-    except SnapshotError as error:
-        return _failed(BAD_INPUT, str(error))
-    except (PodNotFound, SeveralPods) as error:
-        return _failed(NO_POD, str(error))
-    except SourceError as error:
-        return _failed(UNREACHABLE, str(error))
-    except OSError as error:
-        return _failed(BAD_INPUT, f"{error.filename or 'input'}: {error.strerror or error}")
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 (nobody reads on; Python would complain at exit)
         return ANSWERED
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        return _failed(*_told(error))
+
+
+def _told(error: Exception) -> tuple[int, str]:
+    """Exit code and sentence for whatever went wrong."""
+    for kinds, code in _CODES:
+        if isinstance(error, kinds):
+            return code, str(error)
+    if isinstance(error, OSError):
+        return BAD_INPUT, f"{error.filename or 'input'}: {error.strerror or error}"
+    return BROKEN, f"internal error, {type(error).__name__}: {error} (set {DEBUG}=1 to see where)"
 
 
 def _failed(code: int, message: str) -> int:

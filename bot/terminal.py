@@ -24,12 +24,12 @@ def render_text(rendered: Rendered, phrases: Phrases, *, width: int = WIDTH, col
     first = rendered.causes[:1]
     for cause in first:
         page.lines(phrases.text("heading.because"), cause.because)
-    page.lines(phrases.text("heading.also"), _also(rendered.causes[1:]))
+    page.lines(phrases.text("heading.also"), _also(rendered.other_causes))
     own = next((cause.remedies for cause in first if cause.remedies), ())
     if own:
-        page.lines(phrases.text("heading.remedies"), own)
+        page.lines(plain(rendered.remedies_heading), own)
     elif rendered.remedies:
-        page.heading(phrases.text("heading.remedies"))
+        page.heading(plain(rendered.remedies_heading))
         for number, remedy in enumerate(rendered.remedies, 1):
             page.numbered(number, _remedy(remedy))
     for cause in first:
@@ -112,6 +112,8 @@ class _Page:
 
 def columns(text: str) -> int:
     """Columns that a terminal gives the text: two for a wide letter (Hangul among them)."""
+    if text.isascii():
+        return len(text)
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 

@@ -11,7 +11,8 @@ from bot.diagnosis.disruption import loss
 from bot.diagnosis.history import History, read_history, refused_offerings, statements
 from bot.diagnosis.lifecycle import after_decision, outside_karpenter
 from bot.diagnosis.refusal import explain, message_of, offerings_left, types_left
-from bot.diagnosis.scheduling import NEWEST, Decision, Round, begin, solve
+from bot.diagnosis.releases import NEWEST
+from bot.diagnosis.scheduling import Decision, Round, begin, solve
 from bot.diagnosis.validation import ignored
 from bot.diagnosis.verdicts import agreement, ignored_causes, nothing_to_try, parse_version
 from bot.model.diagnosis import Diagnosis, PoolVerdict, Verdict

@@ -99,7 +99,7 @@ def _weight(cause: Cause) -> tuple[int, int, str]:
 
 
 def _case(this: Round, pool: NodePool, decision: Decision, refused: Sequence[Refused]) -> _Pool:
-    built = next((t for t in this.templates if t.pool is pool), None) or template(this.world, pool, refused)
+    built = next((t for t in this.templates if t.pool is pool), None) or template(this.world, pool, refused, this.version)
     solved = tuple(
         conflicts.solve(partition(this, built, variant, this.topology.groups(variant)))
         for variant in _or_terms(this, decision)
@@ -153,7 +153,7 @@ def _min_values_cause(this: Round, pool: _Pool) -> Cause | None:
     built = pool.template
     requirements = built.requirements & first_variant(this.pod, respect_preferences=False).requirements
     types = built.space.types_of_rows(pool.solved[0].partition.passing()) if pool.solved else 0
-    unmet = min_values_unmet(requirements, built.space, types)
+    unmet = min_values_unmet(requirements, built.space, types, this.version)
     for key, have in sorted(unmet.items()):
         constraint = min_values_constraint(built, key)
         facts: dict[str, Fact] = {

@@ -1,7 +1,7 @@
 """Karpenter's decision for one pod: which NodePool would launch which instance types, or why each one refuses.
 
 A mirror of karpenter pkg/controllers/provisioning/scheduling/{scheduler.go trySchedule, add, addToNewNodeClaim; nodeclaim.go
-CanAdd, filterInstanceTypesByRequirements} (v1.15), for a pod that is alone in its round. The words are Karpenter's own
+CanAdd, filterInstanceTypesByRequirements} (v1.14), for a pod that is alone in its round. The words are Karpenter's own
 findings (bot.karpenter), so that the message it would log can be predicted.
 """
 
@@ -12,6 +12,7 @@ from typing import Final
 
 from bot.diagnosis import existing, volumes
 from bot.diagnosis.pods import HostPort, Variant, host_ports_of, requests_of, untolerated, variants
+from bot.diagnosis.releases import FULL_RESERVATION_FALLS_BACK, NEWEST, RESOURCES_WITH_OFFERING, Version
 from bot.diagnosis.requirements import Clash, Requirement, Requirements
 from bot.diagnosis.space import Space, Types
 from bot.diagnosis.state_nodes import NODES
@@ -43,7 +44,6 @@ from bot.model.labels import HOSTNAME, RESERVED
 from bot.model.quantities import Resources, largest, total
 from bot.model.world import Refused, World
 
-NEWEST: Final = (1, 15)
 # A NodeClaim that is only thought of has a hostname too; Karpenter numbers them, and never prints them but in topology.
 PLACEHOLDER: Final = "hostname-placeholder-0001"
 
@@ -106,7 +106,7 @@ class Round:
     ports: tuple[HostPort, ...]
     volumes: tuple[Requirements, ...]
     topology: Topology
-    version: tuple[int, ...] = NEWEST
+    version: Version = NEWEST
     relax_min_values: bool = False
 
     @property
@@ -115,12 +115,12 @@ class Round:
         return existing.Load(requests=self.requests, ports=self.ports, volumes=self.volumes)
 
 
-def begin(world: World, pod: Pod, refused: Sequence[Refused], version: tuple[int, ...] = NEWEST) -> Round:
+def begin(world: World, pod: Pod, refused: Sequence[Refused], version: Version = NEWEST) -> Round:
     """Prepares the round: NodePools filtered and ordered, requests added up."""
     return Round(
         world=world,
         pod=pod,
-        templates=templates(world, refused),
+        templates=templates(world, refused, version),
         requests=requests_of(pod.spec),
         ports=host_ports_of(pod.spec),
         volumes=volumes.alternatives_of(volumes.demands(world, pod)),
@@ -130,7 +130,7 @@ def begin(world: World, pod: Pod, refused: Sequence[Refused], version: tuple[int
     )
 
 
-def decide(world: World, pod: Pod, refused: Sequence[Refused] = (), version: tuple[int, ...] = NEWEST) -> Decision:
+def decide(world: World, pod: Pod, refused: Sequence[Refused] = (), version: Version = NEWEST) -> Decision:
     """Karpenter's decision for a pod that it does look at (see validation.not_provisionable for those it does not)."""
     left_out = ignored(world, pod)
     if left_out:
@@ -319,7 +319,7 @@ def _filter_types(this: Round, template: Template, types: Types, requirements: R
     """The types that meet requirements, resources and offering at once (filterInstanceTypesByRequirements)."""
     space = template.space
     met_by, offered_by = space.types_meeting(requirements), space.types_offered(requirements)
-    coupled = this.version >= (1, 14)  # before v1.14, resources were judged without looking at offerings
+    coupled = this.version >= RESOURCES_WITH_OFFERING
     seen, left = _Seen(), 0
     overheads: list[Resources] = []
     for group in template.daemons:
@@ -338,27 +338,28 @@ def _filter_types(this: Round, template: Template, types: Types, requirements: R
         seen.requirements_offering |= bool(met & offered & ~fits)
         seen.resources_offering |= bool(fits & offered & ~met)
         left |= met & fits & offered
-    unmet = min_values_unmet(requirements, space, left)
+    unmet = min_values_unmet(requirements, space, left, this.version)
     if unmet and not this.relax_min_values:
         refusal = _refusal(this, Reason.MIN_VALUES, requirements, overheads, tuple(sorted(unmet)))
         return Attempt(template=template, requirements=requirements, findings=(refusal,))
     if not left:
         refusal = _refusal(this, seen.reason(), requirements, overheads, ())
         return Attempt(template=template, requirements=requirements, findings=(refusal,))
-    if this.world.settings.reserved_capacity and _only_full_reservations(space, requirements, left):
+    if this.world.settings.reserved_capacity and _waits_for_reservation(this.version, space, requirements, left):
         waiting = ReservedOfferings(reserved=Reserved.TAKEN)
         return Attempt(template=template, requirements=requirements, findings=(waiting,))
     return Attempt(template=template, requirements=requirements, types=left)
 
 
-def _only_full_reservations(space: Space, requirements: Requirements, types: Types) -> bool:
-    """Whether all that is left are reservations without room (nodeclaim.go, offeringsToReserve, v1.15)."""
+def _waits_for_reservation(version: Version, space: Space, requirements: Requirements, types: Types) -> bool:
+    """Whether the pod waits for a full reservation rather than fall back (nodeclaim.go, offeringsToReserve)."""
     room = False
     full = False
     for s in space.slots_meeting(requirements):
         reserved = space.slots[s].capacity_type == RESERVED
         available = space.available[s] & types
-        room |= bool(available & ~space.full[s]) if reserved else bool(available)
+        falls_back = not reserved and version >= FULL_RESERVATION_FALLS_BACK
+        room |= (falls_back and bool(available)) or (reserved and bool(available & ~space.full[s]))
         full |= reserved and bool(available & space.full[s])
     return full and not room
 

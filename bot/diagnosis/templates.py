@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.diagnosis.pods import HostPort, first_variant, host_ports_of, relax, requests_of, untolerated
+from bot.diagnosis.releases import MIN_VALUES_WITHIN, NEWEST, Version
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
 from bot.diagnosis.space import Space, Types, bits, indexed
 from bot.diagnosis.state_nodes import state_nodes
@@ -113,31 +114,32 @@ def pool_requirements(pool: NodePool) -> Requirements:
     )
 
 
-def min_values_unmet(requirements: Requirements, space: Space, types: Types) -> dict[str, int]:
+def min_values_unmet(requirements: Requirements, space: Space, types: Types, version: Version) -> dict[str, int]:
     """Keys whose minValues the types do not reach, with the number of values they have (types.go, SatisfiesMinValues)."""
     unmet: dict[str, int] = {}
     for key, requirement in requirements.items():
         if requirement.min_values is None or not types:
             continue
-        values = {v for i in bits(types) for v in space.types[i].labels.get(key, ()) if v in requirement}
+        having = space.axis(key).having.items()
+        values = [v for v, of_value in having if of_value & types and (version < MIN_VALUES_WITHIN or v in requirement)]
         if len(values) < requirement.min_values:
             unmet[key] = len(values)
     return unmet
 
 
-def templates(world: World, refused: Sequence[Refused]) -> tuple[Template, ...]:
+def templates(world: World, refused: Sequence[Refused], version: Version = NEWEST) -> tuple[Template, ...]:
     """The usable NodePools in Karpenter's order, each with the types that its own requirements leave."""
     usable = [p for p in world.node_pools if not ready_problem(p) and p.metadata.name in world.catalogues]
-    built = (template(world, pool, refused) for pool in by_weight(usable))
+    built = (template(world, pool, refused, version) for pool in by_weight(usable))
     return tuple(t for t in built if t.types)
 
 
-def template(world: World, pool: NodePool, refused: Sequence[Refused]) -> Template:
+def template(world: World, pool: NodePool, refused: Sequence[Refused], version: Version = NEWEST) -> Template:
     """One NodePool's template. `types` is empty when its requirements leave no available type (NewScheduler's filter)."""
     space = indexed(world.catalogues[pool.metadata.name]).refusing(refused)
     requirements = pool_requirements(pool)
     types = space.types_meeting(requirements) & space.healthy & space.types_offered(requirements)
-    unmet = min_values_unmet(requirements, space, types)
+    unmet = min_values_unmet(requirements, space, types, version)
     if unmet and world.settings.min_values_policy == "Strict":
         types = 0
     return Template(

@@ -7,9 +7,10 @@ topologynodefilter.go} (v1.15). Where Karpenter takes a random one of equal doma
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.diagnosis.pods import Variant, tolerates
+from bot.diagnosis.pods import Variant, first_variant, tolerates
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
 from bot.diagnosis.space import indexed
+from bot.diagnosis.state_nodes import state_nodes
 from bot.diagnosis.templates import ready_problem
 from bot.karpenter import TopologyRule
 from bot.model.karpenter import NodePool
@@ -131,6 +132,7 @@ class Topology:
     def __init__(self, world: World) -> None:
         self._world = world
         self._nodes = {n.metadata.name: n for n in world.nodes}
+        self._active = tuple(n for n in state_nodes(world) if not n.deleting)
         self._universe: dict[str, dict[str, list[tuple[Taint, ...]]]] = {}
 
     def groups(self, variant: Variant) -> tuple[Group, ...]:
@@ -179,10 +181,12 @@ class Topology:
         ignore_taints = spread is not None and spread.node_taints_policy == "Ignore"
         tolerations = None if ignore_taints else variant.tolerations
         domains = dict.fromkeys(self._domains(term.topology_key, tolerations), 0)
-        for node in self._world.nodes:
-            domain = node.metadata.labels.get(term.topology_key)
-            if domain is not None and counted.matches(node):
+        for one in self._active:
+            domain = one.labels.get(term.topology_key)
+            if one.node is not None and domain is not None and counted.matches(one.node):
                 domains.setdefault(domain, 0)
+        if term.topology_key == HOSTNAME and counted == _NodeFilter.of(self._as_written(variant.pod), spread):
+            self._register(domains)
         for pod, node in self._placed(variant.pod):
             if pod.metadata.namespace in namespaces and _listed(term.label_selector, pod) and counted.matches(node):
                 domain = _domain(node, term.topology_key)
@@ -208,6 +212,8 @@ class Topology:
             for term in affinity.required_during_scheduling_ignored_during_execution if affinity else ():
                 namespaces = self._namespaces(pod, term)
                 domains = dict.fromkeys(self._domains(term.topology_key, pod.spec.tolerations), 0)
+                if term.topology_key == HOSTNAME:
+                    self._register(domains)
                 domain = node.metadata.labels.get(term.topology_key) if node else None
                 if domain is not None:
                     domains[domain] = domains.get(domain, 0) + 1
@@ -226,6 +232,17 @@ class Topology:
                     )
                 )
         yield from rules
+
+    def _as_written(self, pod: Pod) -> Variant:
+        return first_variant(pod, respect_preferences=self._world.settings.preference_policy != "Ignore")
+
+    def _register(self, domains: dict[str, int]) -> None:
+        """Every node's hostname, one on its way included; rules that only a relaxation brings come too late for that.
+
+        Source: existingnode.go, NewExistingNode, which registers with the rules there are before anything is tried.
+        """
+        for one in self._active:
+            domains.setdefault(one.hostname, 0)
 
     def _placed(self, besides: Pod) -> Iterator[tuple[Pod, Node]]:
         """Pods that count: bound to a node that exists, not finished, not leaving, not the pod in question."""

@@ -34,7 +34,7 @@ class VolumeDemand:
 
 def unread(world: World, resource: str) -> bool:
     """Whether objects of that resource could not be read, so that their absence means nothing."""
-    return any(resource in gap.what for gap in world.missing)
+    return any(resource in gap.what and not gap.absent for gap in world.missing)
 
 
 def claim_name(pod: Pod, volume: Volume) -> str:

@@ -280,7 +280,7 @@ LAUNCHING: Final[tuple[Row, ...]] = (
         between(FIRST, (1, 7)),
         "ttl",
     ),
-    log(  # read_line turns it into LAUNCH_TIMEOUT where `reason` is launch_timeout
+    log(  # its `reason` tells which timeout: read_line looks at it
         K.REGISTRATION_TIMEOUT,
         "terminating due to timeout",
         "nodeclaim/lifecycle/liveness.go",

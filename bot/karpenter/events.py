@@ -19,6 +19,7 @@ K = SignalKind
 LONGEST_FACT: Final = 2_000
 _EXACT: Final[Mapping[str, Row]] = {row.template.text: row for row in LOG_ROWS if not row.template.holes}
 _OPEN: Final = tuple(row for row in LOG_ROWS if row.template.holes)
+_TIMEOUTS: Final = {"launch_timeout": K.LAUNCH_TIMEOUT, "registration_timeout": K.REGISTRATION_TIMEOUT}
 _COMBINED: Final = "(combined from similar events): "
 _WRAPS: Final = ("creating node claim, ", "creating nodeclaims, ", "disrupting, ")
 
@@ -44,8 +45,8 @@ def read_line(line: LogLine) -> Signal:
         return _signal(K.OTHER, line, {})
     facts = {**_lifted(row, line.fields), **_facts(holes)}
     signal = _signal(row.kind, line, facts)
-    if row.kind is K.REGISTRATION_TIMEOUT and facts.get("reason") == "launch_timeout":
-        return replace(signal, kind=K.LAUNCH_TIMEOUT)
+    if row.kind is K.REGISTRATION_TIMEOUT and "reason" in row.lift:  # since v1.7 one sentence for both timeouts
+        return replace(signal, kind=_TIMEOUTS.get(facts.get("reason", ""), K.OTHER))
     if row.kind is K.RECONCILE_FAILED:
         return _read_reconcile_error(signal, line)
     if row.reads is Reads.REFUSAL:  # what else the line names are keys of one of its errors (serrors), not its subject

@@ -117,7 +117,8 @@ class FleetError:
 class LaunchFailure:
     """A launch that failed. `insufficient_capacity`: Karpenter deletes the NodeClaim and tries elsewhere; otherwise it
     retries the same one. `reason` is the condition reason it files it under: the first that any of the errors calls for
-    (LaunchFailed when it knows no better). Read `errors` for all of them.
+    (LaunchFailed when it knows no better). Read `errors` for all of them. Where `truncated`, what was cut off may have
+    said more: False and LaunchFailed then only mean that nothing else was seen.
     """
 
     insufficient_capacity: bool

@@ -7,6 +7,7 @@ Every codec's pattern excludes what follows it, so that matching stays linear in
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from bot.karpenter.findings import DomainCounts, HostPort
@@ -148,23 +149,30 @@ CODECS: Final[Mapping[str, Codec]] = {
     "port": Codec(pattern=r"IP=\S+ Port=[0-9]+ Proto=\w+", decode=_parse_port, encode=_print_port),
 }
 
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compiled when first needed: most of the some 200 templates are never met in one run."""
+    return re.compile(pattern, re.DOTALL)
+
+
 _HOLE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A compiled template. `opens` is the literal text before the first hole, a cheap first test."""
+    """A template taken apart. `opens` is the literal text before the first hole, a cheap first test."""
 
     text: str
     opens: str
-    pattern: re.Pattern[str]
+    pattern: str
     holes: tuple[tuple[str, Codec], ...]
 
     def read(self, text: str) -> dict[str, object] | None:
         """The holes' values, or None when the text is not of this template or a value is malformed."""
         if not text.startswith(self.opens) or len(text) > LONGEST_TEXT:
             return None
-        found = self.pattern.fullmatch(text)
+        found = _compiled(self.pattern).fullmatch(text)
         if found is None:
             return None
         values = {name: codec.decode(found[name]) for name, codec in self.holes}
@@ -179,7 +187,7 @@ class Template:
 
 
 def compile_template(text: str) -> Template:
-    """Compiles a template; KeyError names a codec that does not exist."""
+    """Takes a template apart; KeyError names a codec that does not exist."""
     pattern, at = "", 0
     holes: list[tuple[str, Codec]] = []
     for hole in _HOLE.finditer(text):
@@ -195,6 +203,6 @@ def compile_template(text: str) -> Template:
     return Template(
         text=text,
         opens=text[: first.start()] if first else text,
-        pattern=re.compile(pattern, re.DOTALL),
+        pattern=pattern,
         holes=tuple(holes),
     )

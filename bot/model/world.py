@@ -124,10 +124,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """Something that could not be read, and why: `what` fits in "could not read ___"."""
+    """Something that could not be read, and why: `what` fits in "could not read ___".
+
+    `absent`: it is known that there is none of it (a kind that the cluster does not serve), so nothing is left open.
+    """
 
     what: str
     why: str
+    absent: bool = False
 
     def __str__(self) -> str:
         return f"{self.what}: {self.why}"

@@ -13,9 +13,9 @@ from bot.playbooks.library import Playbooks
 from bot.playbooks.pages import SUFFIX, Page
 from bot.playbooks.phrases import Phrases, Sentence
 from bot.playbooks.problems import Problem, did_you_mean
-from bot.playbooks.rendering import PageError, page_context, render_page
+from bot.playbooks.rendering import PageError, render_page, shared_context
 from bot.playbooks.sandbox import FAILURES, failed_line, render_whole, syntax_tree, template
-from bot.playbooks.wording import OPEN_PREFIXES, SENTENCES
+from bot.playbooks.wording import ENGLISH_IDS, OPEN_PREFIXES, SENTENCES
 
 _POD: Final = ObjectRef(api_version="v1", kind="Pod", namespace="default", name="train-0")
 _FOREIGN: Final = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
@@ -112,7 +112,7 @@ def _rendering(page: Page, phrases: Phrases) -> Iterator[Problem]:
     for cause in page.causes:
         example = example_diagnosis(cause, page)
         try:
-            render_page(page, example.causes[0], page_context(example, example.causes[0], phrases), phrases)
+            render_page(page, example.causes[0], shared_context(example, phrases), phrases)
         except PageError as failure:
             yield failure.problem
 
@@ -160,13 +160,19 @@ def _languages(cause: str, playbooks: Playbooks) -> Iterator[Problem]:
 
 def _sentences(language: str, playbooks: Playbooks) -> Iterator[Problem]:
     known = playbooks.sentences.get(language, {})
-    for key in sorted(SENTENCES.keys() - known.keys()):
+    elsewhere = {key for sentences in playbooks.sentences.values() for key in sentences if _is_shared(key)}
+    for key in sorted((SENTENCES.keys() | elsewhere) - known.keys()):
         remedy = f"Write it in a catalogue of `{language}/`."
         yield Problem(file=f"{language}/", line=0, message=f"no sentence for `{key}`", remedy=remedy)
     phrases = playbooks.phrases(language)
     for key, sentences in known.items():
         for sentence in sentences:
             yield from _sentence(sentence, SENTENCES.get(key, _open_example(key)), phrases)
+
+
+def _is_shared(key: str) -> bool:
+    """Whether a key that one language has is needed in all of them."""
+    return _open_example(key) is not None and not key.startswith((*ENGLISH_IDS, "amount."))
 
 
 def _open_example(key: str) -> Mapping[str, object] | None:

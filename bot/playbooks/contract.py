@@ -61,13 +61,16 @@ CAUSES: Final[Mapping[str, frozenset[str]]] = {
 # remedy id -> its facts, with the examples that `check` renders its sentences with
 REMEDIES: Final[Mapping[str, Mapping[str, Fact]]] = {
     "reduce-resource": {"resource": "vpc.amazonaws.com/efa", "old": "8", "new": "1", "keeps": ("g6e.8xlarge",)},
+    "drop-resource": {"resource": "vpc.amazonaws.com/efa", "old": "1", "new": "0", "keeps": ("g5.2xlarge",)},
+    "relax-topology-spread": {"key": "topology.kubernetes.io/zone", "field": "spec.topologySpreadConstraints[0]"},
+    "drop-pod-affinity": {"key": "topology.kubernetes.io/zone", "field": "spec.affinity.podAffinity"},
     "drop-node-selector": {"key": "node.kubernetes.io/instance-type", "old": "g6e.8xlarge"},
     "drop-affinity": {"key": "topology.kubernetes.io/zone", "old": "ap-northeast-2a"},
     "change-node-selector": {"key": "node.kubernetes.io/instance-type", "old": "g6e.8xlarge", "new": "g6e.48xlarge"},
     "widen-node-selector": {
         "key": "topology.kubernetes.io/zone",
         "old": "ap-northeast-2a",
-        "new": ("ap-northeast-2a", "ap-northeast-2b"),
+        "new": ("ap-northeast-2b",),
     },
     "add-toleration": {"taint": "nvidia.com/gpu=true:NoSchedule"},
     "raise-limit": {"nodepool": "gpu", "resource": "nvidia.com/gpu", "old": "8", "new": "16"},

@@ -65,7 +65,7 @@ class Line:
 def clean(text: str, longest: int = LONGEST_VALUE) -> str:
     """One printable line of what was given: white space becomes single blanks, unprintable characters go."""
     cut = text[: 2 * longest]
-    flat = _WHITESPACE.sub(" ", _UNPRINTABLE.sub("", cut)).strip()
+    flat = (cut if cut.isprintable() and "  " not in cut else _WHITESPACE.sub(" ", _UNPRINTABLE.sub("", cut))).strip()
     return shortened(flat, longest) if len(cut) == len(text) else shortened(flat + ELLIPSIS, longest)
 
 

@@ -79,6 +79,7 @@ class Rendered:
     about: Line
     causes: tuple[RenderedCause, ...] = ()
     remedies: tuple[RenderedRemedy, ...] = ()
+    remedies_heading: Line = Line(())
     pools: tuple[RenderedPool, ...] = ()
     karpenter_says: tuple[RenderedStatement, ...] = ()
     missing: tuple[Line, ...] = ()
@@ -89,6 +90,12 @@ class Rendered:
     def because(self) -> tuple[Line, ...]:
         """Why, as the page of the first cause argues it."""
         return self.causes[0].because if self.causes else ()
+
+    @property
+    def other_causes(self) -> tuple[RenderedCause, ...]:
+        """The causes after the first, each sentence once: several NodePools may be blocked by the same."""
+        told = {(cause.headline, cause.because): cause for cause in reversed(self.causes)}
+        return tuple(cause for cause in self.causes[1:] if told[cause.headline, cause.because] is cause)
 
     @property
     def summary(self) -> str:

@@ -12,7 +12,6 @@ from bot.model.diagnosis import (
     Diagnosis,
     Edit,
     Json,
-    Opens,
     PoolVerdict,
     Remedy,
     Statement,
@@ -49,10 +48,12 @@ def render(diagnosis: Diagnosis, playbooks: Playbooks, language: str) -> Rendere
     """
     phrases = playbooks.phrases(language)
     remedies = tuple(_remedy(remedy, phrases) for remedy in diagnosis.remedies)
+    opening = any(remedy.opens.offerings for remedy in diagnosis.remedies) or not diagnosis.remedies
     problems: list[Problem] = []
     causes: list[RenderedCause] = []
+    shared = shared_context(diagnosis, phrases)
     for cause in diagnosis.causes:
-        words, wrong = _cause(diagnosis, cause, playbooks, phrases)
+        words, wrong = _cause(cause, shared, playbooks, phrases)
         causes.append(words)
         problems += wrong
     return Rendered(
@@ -63,6 +64,7 @@ def render(diagnosis: Diagnosis, playbooks: Playbooks, language: str) -> Rendere
         about=_about(diagnosis, phrases),
         causes=tuple(causes),
         remedies=remedies,
+        remedies_heading=phrases.line("heading.remedies" if opening else "heading.protection"),
         pools=tuple(_pool(pool, playbooks, phrases) for pool in diagnosis.nodepools),
         karpenter_says=tuple(_statement(one, phrases) for one in diagnosis.karpenter_says),
         missing=tuple(_missing(one, phrases) for one in diagnosis.missing),
@@ -94,18 +96,10 @@ def _pod(pod: ObjectRef) -> dict[str, str]:
 # -- causes --------------------------------------------------------------------------------------------------------
 
 
-def page_context(diagnosis: Diagnosis, cause: Cause, phrases: Phrases) -> Mapping[str, object]:
-    """What a page's template sees: contract.CONTEXT."""
-    constraints = [
-        SimpleNamespace(object=str(one.object), field=one.field, value=one.value, nodepool=one.nodepool)
-        for one in cause.constraints
-    ]
+def shared_context(diagnosis: Diagnosis, phrases: Phrases) -> Mapping[str, object]:
+    """What the template of every page sees of the whole answer: contract.CONTEXT without the cause."""
     return {
-        "facts": SimpleNamespace(**{"nodepools": cause.nodepools, **cause.facts}),
         "pod": SimpleNamespace(**_pod(diagnosis.pod)),
-        "cause": SimpleNamespace(
-            id=cause.id, constraints=constraints, evidence=cause.evidence, nodepools=cause.nodepools
-        ),
         "remedies": [_remedy_context(remedy, phrases) for remedy in diagnosis.remedies],
         "diagnosis": SimpleNamespace(
             verdict=diagnosis.verdict.value,
@@ -117,8 +111,21 @@ def page_context(diagnosis: Diagnosis, cause: Cause, phrases: Phrases) -> Mappin
     }
 
 
+def _cause_context(cause: Cause) -> Mapping[str, object]:
+    constraints = [
+        SimpleNamespace(object=str(one.object), field=one.field, value=one.value, nodepool=one.nodepool)
+        for one in cause.constraints
+    ]
+    return {
+        "facts": SimpleNamespace(**{"nodepools": cause.nodepools, **cause.facts}),
+        "cause": SimpleNamespace(
+            id=cause.id, constraints=constraints, evidence=cause.evidence, nodepools=cause.nodepools
+        ),
+    }
+
+
 def _cause(
-    diagnosis: Diagnosis, cause: Cause, playbooks: Playbooks, phrases: Phrases
+    cause: Cause, shared: Mapping[str, object], playbooks: Playbooks, phrases: Phrases
 ) -> tuple[RenderedCause, list[Problem]]:
     problems: list[Problem] = []
     pages = playbooks.pages_for(cause.id, phrases.language)
@@ -128,20 +135,20 @@ def _cause(
     for page in pages:
         words = phrases if page.language == phrases.language else playbooks.phrases(page.language)
         try:
-            return render_page(page, cause, page_context(diagnosis, cause, words), words), problems
+            return render_page(page, cause, shared, words), problems
         except PageError as failure:
             problems.append(failure.problem)
     return _plain_summary(cause, playbooks.title(cause.id, phrases.language), phrases), problems
 
 
-def render_page(page: Page, cause: Cause, context: Mapping[str, object], phrases: Phrases) -> RenderedCause:
-    """One cause as one page words it. Raises PageError."""
+def render_page(page: Page, cause: Cause, shared: Mapping[str, object], phrases: Phrases) -> RenderedCause:
+    """One cause as one page words it; `shared` is the diagnosis's shared_context. Raises PageError."""
     try:
         compiled = template(page.source, page.file)
     except TemplateSyntaxError as error:
         raise PageError(_syntax_problem(page, error)) from error
     try:
-        blocks = render_blocks(compiled, context, phrases)
+        blocks = render_blocks(compiled, {**shared, **_cause_context(cause)}, phrases)
     except FAILURES as error:
         line, what = failed_line(error, compiled), " ".join(str(error).split())
         remedy = "Use only facts that the front matter lists, or ask with `is defined` first."
@@ -200,7 +207,7 @@ def _remedy(remedy: Remedy, phrases: Phrases) -> RenderedRemedy:
     return RenderedRemedy(
         id=remedy.id,
         summary=parse_line(_summary(remedy, phrases)),
-        opens=parse_line(_opens(remedy.opens, phrases)),
+        opens=parse_line(_opens(remedy, phrases)),
         where=phrases.line("remedy-where", object=str(patch.target)) if patch else None,
         why_not=phrases.line("remedy-by-hand", why=phrases.said("why-not", patch.why_not))
         if patch and not patch.applicable and patch.why_not
@@ -215,7 +222,7 @@ def _remedy_context(remedy: Remedy, phrases: Phrases) -> SimpleNamespace:
     return SimpleNamespace(
         id=remedy.id,
         summary=_summary(remedy, phrases),
-        opening=_opens(remedy.opens, phrases),
+        opening=_opens(remedy, phrases),
         opens=remedy.opens,
         facts=SimpleNamespace(**remedy.facts),
         cautions=remedy.cautions,
@@ -227,9 +234,9 @@ def _remedy_context(remedy: Remedy, phrases: Phrases) -> SimpleNamespace:
 
 def _summary(remedy: Remedy, phrases: Phrases) -> Markup:
     """What to change. A remedy of several parts is worded part by part; an unknown one by its edits."""
-    parts = remedy.facts.get("parts")
-    if isinstance(parts, tuple) and len(parts) == len(remedy.edits) > 1:
-        said = [_part(str(part), edit, phrases) for part, edit in zip(parts, remedy.edits, strict=True)]
+    if len(remedy.parts) == len(remedy.edits) > 1:
+        parts = zip(remedy.parts, remedy.edits, strict=True)
+        said = [_worded(part, facts, phrases) or _edit(edit, phrases) for (part, facts), edit in parts]
         return phrases.marked("remedy-several", parts=said)
     worded = _worded(remedy.id, remedy.facts, phrases)
     if worded is not None:
@@ -246,22 +253,6 @@ def _worded(remedy: str, facts: Mapping[str, object], phrases: Phrases) -> Marku
         except FAILURES:
             continue
     return None
-
-
-def _part(remedy: str, edit: Edit, phrases: Phrases) -> Markup:
-    """One part of a combined remedy: its facts are those of its edit."""
-    old, new, subject = _value(edit.old), _value(edit.new), edit.subject
-    facts = {
-        **dict.fromkeys(("resource", "key", "taint", "annotation"), subject),
-        "nodepool": edit.object.name,
-        "where": str(edit.object),
-        "old": old,
-        "new": new,
-        "value": new,
-        "keeps": (),
-    }
-    worded = _worded(remedy, facts, phrases)
-    return worded if worded is not None else _edit(edit, phrases)
 
 
 def _edit(edit: Edit, phrases: Phrases) -> Markup:
@@ -283,7 +274,11 @@ def _value(value: Json) -> str | tuple[str, ...]:
     return written(value)
 
 
-def _opens(opens: Opens, phrases: Phrases) -> Markup:
+def _opens(remedy: Remedy, phrases: Phrases) -> Markup:
+    """What the remedy makes launchable; one that keeps a node says what it keeps."""
+    opens, own = remedy.opens, f"remedy.{remedy.id}.opens"
+    if not opens.offerings and phrases.has(own):
+        return phrases.marked(own, **remedy.facts)
     return phrases.marked(
         "opens",
         offerings=opens.offerings,

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from bot.playbooks.markup import mark
 
 # What a template can die of when its facts are not what it expected.
-FAILURES: Final = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+FAILURES: Final = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
 
 _WORDS: Final = "words"  # the name under which filters find the sentences; pages are not meant to use it
@@ -62,6 +62,12 @@ def moment(text: str) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if at.tzinfo else text
 
 
+def day(text: str) -> str:
+    """The date of an RFC 3339 moment or date, in UTC; anything else stays as it is."""
+    said = moment(text)
+    return said[:10] if said != text else text
+
+
 def _counted(number: int | str, one: str, many: str = "") -> str:
     """`1 node`, `1,363 nodes`; a quantity that is text stays as it is written."""
     figures = f"{number:,}" if isinstance(number, int) else str(number)
@@ -85,9 +91,9 @@ def _words(context: Context) -> Words:
 def _names(context: Context, values: object, last: str = ", ", most: int = 4) -> Markup:
     """Each in code, `last` before the last one; past `most`, how many more."""
     given = list(values) if isinstance(values, tuple | list) else [values]
-    shown = [_code(value) for value in given[:most]]
+    shown = [_code(value) for value in given[: most if len(given) > most + 1 else most + 1]]
     comma = Markup(", ")
-    if len(given) > most:
+    if len(given) > most + 1:  # "and 1 more" would be no shorter than its name
         return _words(context).marked("list.more", shown=comma.join(shown), count=len(given) - most)
     if len(shown) < 2:
         return comma.join(shown)
@@ -120,6 +126,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         "amount": _amount,
         "code": _code,
         "counted": _counted,
+        "day": day,
         "moment": moment,
         "names": _names,
         "price": _price,

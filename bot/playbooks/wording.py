@@ -22,8 +22,31 @@ _EDIT: Final = {
     "old": "8",
     "new": "16",
 }
-_HEADINGS: Final = ("because", "remedies", "check", "evidence", "pools", "says", "missing", "notes", "also", "links")
+_HEADINGS: Final = (
+    "because",
+    "remedies",
+    "protection",
+    "check",
+    "evidence",
+    "pools",
+    "says",
+    "missing",
+    "notes",
+    "also",
+    "links",
+)
 _MORE: Final = ("remedies", "causes", "lines", "pools", "candidates")
+_QUESTION: Final = {"asked": "whay train-0", "command": "/karpenter", "suggestion": "why train-0"}
+_BAD_QUESTIONS: Final = (
+    "bad-question",
+    "missing-pod",
+    "bad-pod-name",
+    "bad-namespace",
+    "bad-cluster",
+    "bad-language",
+    "unknown-option",
+    "option-without-value",
+)
 
 SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     "about": {"pod": _POD, "verdict": "blocked", "cluster": "training", "karpenter_version": "1.8.1"},
@@ -59,20 +82,30 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     "slack.show-evidence": {},
     "slack.evidence-title": {},
     "slack.close": {},
+    "slack.loading": {},
     "slack.why": {},
     "slack.progress": {"asked": "default/train-0"},
     "slack.candidates": {"asked": "train", "count": 3},
     "slack.help": {"command": "/karpenter"},
     "slack.evidence-hint": {},
     "error.pod-not-found": {"asked": "train-9", "near": ("default/train-0",)},
-    "error.no-pending-pods": {"asked": "train"},
-    "error.bad-question": {"asked": "why not", "command": "/karpenter"},
+    "error.no-pending-pods": {"asked": "train", "others": ("default/train-0",)},
+    **{f"error.{code}": _QUESTION for code in _BAD_QUESTIONS},
+    "error.unknown-cluster": {"asked": "prdo", "known": ("prod",)},
     "error.cluster-unreachable": {"why": "connection refused"},
     "error.aws-unreachable": {"why": "the credentials have expired"},
+    "error.credentials-expired": {"why": "the token ran out"},
+    "error.not-permitted": {"why": "no permission to get pods"},
+    "error.timeout": {"seconds": 25},
+    "error.busy": {},
+    "error.too-many-questions": {"seconds": 6},
+    "error.restarting": {},
+    "error.evidence-gone": {},
     "error.internal": {"reference": "4f1c"},
 }
 
-# Keys that a catalogue may have besides, by how they begin: what diagnosis and catalogue name together.
+# Keys that a catalogue may have besides, by how they begin: what diagnosis and catalogue name together. All languages
+# have the same ones, save those whose ids are English words themselves.
 OPEN_PREFIXES: Final[Mapping[str, Mapping[str, object]]] = {
     "amount.": {"n": 2, "resource": "example.com/device"},
     "caution.": {},
@@ -81,5 +114,6 @@ OPEN_PREFIXES: Final[Mapping[str, Mapping[str, object]]] = {
     "note.": {},
     "reason.": {},
     "why-not.": {},
-    **{f"remedy.{remedy}.caution": facts for remedy, facts in REMEDIES.items()},
+    **{f"remedy.{remedy}.{part}": facts for remedy, facts in REMEDIES.items() for part in ("caution", "opens")},
 }
+ENGLISH_IDS: Final = ("missing-what.", "missing-why.")

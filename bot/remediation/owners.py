@@ -65,7 +65,8 @@ def of_node_pool(world: World, ref: ObjectRef) -> Carrier | None:
 
 def _rebuilt(thing: Pod | NodePool) -> Json:
     """A manifest from the typed object: what is empty was absent, for the API prints no empty fields."""
-    return _without_blanks(cast("Json", msgspec.to_builtins(thing, enc_hook=str)))
+    plain: Json = msgspec.json.decode(msgspec.json.encode(thing, enc_hook=str))
+    return _without_blanks(plain)
 
 
 def _without_blanks(value: Json) -> Json:

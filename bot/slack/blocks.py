@@ -17,6 +17,7 @@ from bot.playbooks import (
     Rendered,
     RenderedRemedy,
     Span,
+    clean,
     escape,
     value_line,
 )
@@ -49,6 +50,7 @@ _BECAUSE: Final = 2_400
 _ALSO: Final = 1_000
 _REMEDY: Final = 900
 _CONTEXT: Final = 900
+_POD: Final = 320  # a namespace has at most 63 characters, a pod's name 253
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def answer(rendered: Rendered, phrases: Phrases, *, evidence: str = "", brief: b
     budget.take({"type": "context", "elements": [text_object(rendered.about, _CONTEXT)]})
     if rendered.because and not brief:
         budget.take(section(rendered.because, _more(phrases, "lines"), _BECAUSE))
-    if len(rendered.causes) > 1 and not brief:
+    if rendered.other_causes and not brief:
         budget.take(section(_also(rendered, phrases), _more(phrases, "causes"), _ALSO))
     budget.take_all(_remedies(rendered, phrases, brief=brief), _more(phrases, "remedies"))
     if not brief:
@@ -110,7 +112,7 @@ def _joined(*lines: Line) -> Line:
 def _also(rendered: Rendered, phrases: Phrases) -> list[Line]:
     """The headlines of the other causes, in ordinary letters."""
     bullet = _text("• ")
-    others = [_joined(bullet, _unbold(cause.headline)) for cause in rendered.causes[1:]]
+    others = [_joined(bullet, _unbold(cause.headline)) for cause in rendered.other_causes]
     return [_heading(phrases, "also"), *others]
 
 
@@ -123,7 +125,7 @@ def _remedies(rendered: Rendered, phrases: Phrases, *, brief: bool) -> list[Sequ
     more = _more(phrases, "lines")
     own = rendered.causes[0].remedies if rendered.causes else ()
     if own:
-        return [[section([_heading(phrases, "remedies"), *own], more, _BECAUSE)]]
+        return [[section([_bold(rendered.remedies_heading), *own], more, _BECAUSE)]]
     if not rendered.remedies:
         check = rendered.causes[0].check if rendered.causes and not brief else ()
         return [[section([_heading(phrases, "check"), *check], more, _BECAUSE)]] if check else []
@@ -131,7 +133,7 @@ def _remedies(rendered: Rendered, phrases: Phrases, *, brief: bool) -> list[Sequ
     groups: list[Sequence[Block]] = [
         [section(_remedy(number, remedy), more, _REMEDY)] for number, remedy in enumerate(shown, 1)
     ]
-    heading: Block = {"type": "section", "text": text_object(_heading(phrases, "remedies"))}
+    heading: Block = {"type": "section", "text": text_object(_bold(rendered.remedies_heading))}
     groups[0] = [heading, *groups[0]]
     left = len(rendered.remedies) - len(shown)
     if left:
@@ -186,10 +188,10 @@ def button(label: str, *, action: str, value: str) -> Block:
 def _answer_text(rendered: Rendered, phrases: Phrases, *, evidence: bool) -> str:
     """The whole answer without blocks: verdict, object, why, what to do, what was not read."""
     lines = [rendered.headline, rendered.about, *rendered.because]
-    lines += [_joined(_text("• "), cause.headline) for cause in rendered.causes[1:]]
+    lines += [_joined(_text("• "), cause.headline) for cause in rendered.other_causes]
     own = rendered.causes[0].remedies if rendered.causes else ()
     if own or rendered.remedies:
-        lines += [phrases.line("heading.remedies"), *own]
+        lines += [rendered.remedies_heading, *own]
     if not own:
         shown = enumerate(rendered.remedies[:MOST_REMEDIES], 1)
         lines += chain.from_iterable(_remedy(number, remedy) for number, remedy in shown)
@@ -242,10 +244,10 @@ def candidates(asked: str, pods: Sequence[str], phrases: Phrases) -> Message:
     `pods` are `namespace/name`; the button's value is the name as given.
     """
     title = phrases.line("slack.candidates", asked=asked, count=len(pods))
-    shown = pods[:MOST_CANDIDATES]
-    blocks: list[Block] = [{"type": "section", "text": text_object(title)}]
+    shown = [clean(pod, _POD) for pod in pods[:MOST_CANDIDATES]]
+    blocks: list[Block] = [{"type": "section", "text": text_object(title, _HEADLINE)}]
     for pod in shown:
-        choice = button(phrases.text("slack.why"), action=WHY, value=pod[:VALUE])
+        choice = button(phrases.text("slack.why"), action=WHY, value=pod)
         blocks.append({"type": "section", "text": plain_object(pod), "accessory": choice})
     lines = [title, *map(value_line, shown)]
     if len(pods) > len(shown):

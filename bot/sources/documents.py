@@ -1,6 +1,7 @@
 """YAML and JSON files -> plain data, with the line of what is broken."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,9 @@ import yaml
 from bot.sources.errors import SnapshotError
 
 LARGEST_FILE: Final = 256 << 20
+_DEEPEST: Final = 1000
+"""Collections in each other: libyaml's constructor recurses in C and would end the process over a hostile file."""
+_STAIRS: Final = re.compile(r"(?:[-?:] ){200}")
 _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 
 
@@ -42,7 +46,7 @@ def read_documents(file: Path, shown: str) -> Iterator[object]:
     if file.suffix == ".json":
         yield parse_json(text, shown)
     else:
-        yield from _parse_yaml(text, shown)
+        yield from parse_yaml(text, shown)
 
 
 def parse_json(text: str, shown: str) -> object:
@@ -59,9 +63,11 @@ def _reason(error: json.JSONDecodeError) -> str:
     return f"{error.msg} (column {error.colno})"
 
 
-def _parse_yaml(text: str, shown: str) -> Iterator[object]:
+def parse_yaml(text: str, shown: str) -> list[object]:
+    """Every document of a YAML text. Raises SnapshotError."""
     try:
-        yield from (document for document in yaml.load_all(text, Loader=_Loader) if document is not None)
+        _refuse_depth(text, shown)
+        return [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -69,6 +75,21 @@ def _parse_yaml(text: str, shown: str) -> Iterator[object]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = _line_of(text, error)
         raise SnapshotError(f"{shown}:{line}: broken YAML: {' '.join(str(error).split())[:200]}") from error
+
+
+def _refuse_depth(text: str, shown: str) -> None:
+    """Counting brackets is cheap and sees some in quoted text; only where they could nest too deeply YAML is parsed for it."""
+    if max(text.count("["), text.count("{")) <= _DEEPEST and not _STAIRS.search(text):
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                raise SnapshotError(f"{shown}:{line}: broken YAML: nested too deeply")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _line_of(text: str, error: Exception) -> int:

@@ -116,7 +116,7 @@ async def _observe_pools(reader: Reader) -> tuple[tuple[NodePool, ...], tuple[EC
     )
     if pools is None:
         why = f"Karpenter is not installed: the cluster serves no {KARPENTER}"
-        reader.lacks(Missing(what=f"nodepools.{KARPENTER}", why=why))
+        reader.lacks(Missing(what=f"nodepools.{KARPENTER}", why=why, absent=True))
         return (), classes or ()
     groups = {pool.spec.template.spec.node_class_ref.group for pool in pools}
     auto_mode: tuple[EC2NodeClass, ...] = ()

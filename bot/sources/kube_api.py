@@ -6,18 +6,19 @@ megabytes on big lists, are never built.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 
 from bot import __version__
 from bot.sources.errors import ClusterUnreachable, CredentialsExpired, ReadFailed, SourceError
 
 if TYPE_CHECKING:
+    from aiohttp import ClientResponse
     from kubernetes.aio.client import ApiClient, Configuration
 
 Query = Iterable[tuple[str, str]]
@@ -85,10 +86,9 @@ class KubeConnection:
     async def stream(self, path: str, query: Query = ()) -> AsyncIterator[bytes]:
         answer = await self._answer("GET", path, query, {"Accept": "*/*"}, None)
         try:
-            async for chunk in answer.content.iter_chunked(_CHUNK):
-                yield chunk
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ReadFailed(0, _no_answer(error)) from error
+            with _translated(self.server):
+                async for chunk in answer.content.iter_chunked(_CHUNK):
+                    yield chunk
         finally:
             answer.release()
 
@@ -108,14 +108,12 @@ class KubeConnection:
         """
         headers = {"Accept": accept, "Content-Type": content_type}
         answer = await self._answer(method, path, query, headers, body)
-        try:
+        with _translated(self.server):
             return await answer.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ReadFailed(0, _no_answer(error)) from error
 
     async def _answer(
         self, method: str, path: str, query: Query, headers: dict[str, str], body: object
-    ) -> aiohttp.ClientResponse:
+    ) -> "ClientResponse":
         """A successful answer, its body not read yet."""
         attempts = _ATTEMPTS if method == "GET" else 1
         renewed = False
@@ -154,20 +152,31 @@ class KubeConnection:
 
     async def _send(
         self, method: str, path: str, query: Query, headers: dict[str, str], body: object
-    ) -> aiohttp.ClientResponse:
-        timeout = aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS)
-        try:
+    ) -> "ClientResponse":
+        from aiohttp import ClientTimeout  # noqa: PLC0415 (see open_connection)
+
+        timeout = ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS)
+        with _translated(self.server):
             # `param_serialize` is where the package refreshes and sends the token.
             args = await self._client.param_serialize(
                 method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
             )
             sent: Any = await self._client.call_api(*args, _request_timeout=timeout)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-            raise ClusterUnreachable(f"cannot reach the API server {self.server}: {_one_line(error)}") from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ReadFailed(0, _no_answer(error)) from error
-        answer: aiohttp.ClientResponse = sent.response
+        answer: ClientResponse = sent.response
         return answer
+
+
+@contextmanager
+def _translated(server: str) -> Iterator[None]:
+    """aiohttp's errors as the sources': no way to the server is an error of its own, anything else a failed read."""
+    import aiohttp  # noqa: PLC0415 (see open_connection)
+
+    try:
+        yield
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+        raise ClusterUnreachable(f"cannot reach the API server {server}: {_one_line(error)}") from error
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise ReadFailed(0, _no_answer(error)) from error
 
 
 def _no_answer(error: Exception) -> str:
@@ -176,11 +185,10 @@ def _no_answer(error: Exception) -> str:
     return f"the connection broke off ({_one_line(error) or type(error).__name__})"
 
 
-async def _failure(answer: aiohttp.ClientResponse) -> ReadFailed:
-    try:
+async def _failure(answer: "ClientResponse") -> ReadFailed:
+    text = b""
+    with suppress(ReadFailed), _translated(answer.host):
         text = (await answer.read())[: 1 << 16]
-    except (aiohttp.ClientError, TimeoutError):
-        text = b""
     try:
         message = msgspec.json.decode(text, type=_Status).message
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -188,7 +196,7 @@ async def _failure(answer: aiohttp.ClientResponse) -> ReadFailed:
     return ReadFailed(answer.status, _one_line(message or answer.reason or ""))
 
 
-def _wait(answer: aiohttp.ClientResponse) -> float:
+def _wait(answer: "ClientResponse") -> float:
     asked = answer.headers.get("Retry-After", "")
     return min(float(asked), _LONGEST_WAIT) if asked.isdecimal() else 0.2
 

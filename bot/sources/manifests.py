@@ -57,11 +57,16 @@ _EVENT_FIELDS: Final = {
 class Sorted:
     """Objects by the World's field they belong to; `controllers` are Karpenter's own pods and Deployments once more."""
 
-    objects: dict[str, list[Any]] = field(default_factory=dict)
+    objects: dict[str, dict[tuple[str, str, str], Any]] = field(default_factory=dict)
+    """Field of World -> (kind, namespace, name) -> object: one that lies in two files counts once, as the later file has it."""
     workloads: list[Workload] = field(default_factory=list)
     controllers: list[ControllerPod] = field(default_factory=list)
     listed: set[str] = field(default_factory=set)
     """Fields of World of which a typed list was seen (`kind: NodePoolList`), so that an empty one is an answer too."""
+
+    def of(self, name: str) -> tuple[Any, ...]:
+        """The objects of one field of World."""
+        return tuple(self.objects.get(name, {}).values())
 
     def add(self, document: object) -> None:
         """Takes an object or a List of any kind. Raises MalformedObjectError naming the object and the field."""
@@ -83,7 +88,10 @@ class Sorted:
         of_kind = {"apiVersion": api_version, "kind": kind.removesuffix("List")} if kind != "List" else {}
         place = KINDS.get((_group(api_version), kind.removesuffix("List")))
         self.listed |= {place[0]} if place else set()
-        for item in document["items"] or ():
+        items = document["items"] or []
+        if not isinstance(items, list):
+            raise MalformedObjectError(f"{kind}: `items` is no list")
+        for item in items:
             yield {**of_kind, **item} if isinstance(item, dict) else item
 
     def _add_one(self, manifest: object) -> None:
@@ -101,7 +109,8 @@ class Sorted:
             return
         name, kind = place
         one: Any = decode(_as_core_event(manifest) if name == "events" else manifest, kind)
-        self.objects.setdefault(name, []).append(one)
+        same = self.objects.setdefault(name, {})
+        same[one.kind, one.metadata.namespace, one.metadata.name or f"without a name, {len(same)}"] = one
         if name == "pods" and _is_karpenter(one.metadata.labels):
             self.controllers.append(decode(manifest, ControllerPod))
 

@@ -99,7 +99,7 @@ class Search:
     _best: Fit = Fit.PART
     _names: list[str] = field(default_factory=list)
     _total: int = 0
-    _alike: list[tuple[int, str]] = field(default_factory=list)
+    _alike: list[tuple[int, str, str]] = field(default_factory=list)
 
     def see(self, metas: Iterable[ObjectMeta]) -> None:
         """Takes note of some pods."""
@@ -107,7 +107,8 @@ class Search:
             name = f"{meta.namespace}/{meta.name}"
             how = fit(meta, self.question.name)
             if how is None:
-                self._remember_alike(meta.name, name)
+                for known in {meta.name, *_owner_names(meta)}:
+                    self._remember_alike(known, name)
                 continue
             if how < self._best:
                 self._best, self._names, self._total = how, [], 0
@@ -116,8 +117,8 @@ class Search:
                 if len(self._names) < SHOWN:
                     self._names.append(name)
 
-    def _remember_alike(self, name: str, full_name: str) -> None:
-        item = (len(_pairs(name) & _pairs(self.question.name)), full_name)
+    def _remember_alike(self, known: str, pod: str) -> None:
+        item = (len(_pairs(known) & _pairs(self.question.name)), known, pod)
         if len(self._alike) < _LIKELY:
             heapq.heappush(self._alike, item)
         elif item > self._alike[0]:
@@ -139,10 +140,10 @@ class Search:
         return PodNotFound(str(self.question), self._nearest(), fits=tuple(sorted(self._names)[:_NEAREST]))
 
     def _nearest(self) -> tuple[str, ...]:
-        """Names like the question's, the most similar first, for someone who mistyped."""
-        by_name = {full.partition("/")[2]: full for _, full in sorted(self._alike, reverse=True)}
-        alike = difflib.get_close_matches(self.question.name, by_name, n=_NEAREST, cutoff=0.6)
-        return tuple(by_name[name] for name in alike)
+        """Pods whose name, or owner's name, is like the question's: what someone who mistyped may mean."""
+        pods = {known: pod for _, known, pod in sorted(self._alike, reverse=True)}
+        alike = difflib.get_close_matches(self.question.name, pods, n=_NEAREST, cutoff=0.6)
+        return tuple(dict.fromkeys(pods[known] for known in alike))
 
 
 def _pairs(text: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -103,8 +104,8 @@ def read_snapshot(folder: Path, now: datetime) -> World:
     meta = _read_meta(folder)
     ec2, gaps = _read_ec2(folder / EC2, meta.get("region", ""))
     controller = parse_controller(found.controllers)
-    fields: dict[str, Any] = {name: tuple(objects) for name, objects in found.objects.items()}
-    metas: Iterator[ObjectMeta] = (one.metadata for kind in found.objects.values() for one in kind)
+    fields: dict[str, Any] = {name: found.of(name) for name in found.objects}
+    metas: Iterator[ObjectMeta] = (one.metadata for objects in fields.values() for one in objects)
     world = World(
         now=_time(meta) or _newest(found, log) or now,
         cluster=meta.get("clusterName", "") or controller.cluster,
@@ -130,7 +131,9 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _lines(file: Path, shown: str) -> Iterator[str]:
-    return (line[:LONGEST_LINE] for line in read_text(file, shown).splitlines() if line.strip())
+    # not splitlines: a line separator inside a JSON text ends no log line
+    lines = (line.rstrip("\r") for line in read_text(file, shown).split("\n"))
+    return (line[:LONGEST_LINE] for line in lines if line.strip())
 
 
 def _add_manifests(found: Sorted, file: Path, shown: str) -> None:
@@ -167,11 +170,12 @@ def _time(meta: Mapping[str, str]) -> datetime | None:
 
 def _newest(found: Sorted, log: list[str]) -> datetime | None:
     """The newest time that anything in the folder bears: when the folder was filled, or shortly before."""
-    times = [event.time for event in found.objects.get("events", []) if event.time]
+    times = [event.time for event in found.of("events") if event.time]
     for line in log:
         match = _TIME.search(line, 0, _HEAD)
-        times.extend([datetime.fromisoformat(match[0])] if match else [])
-    for pod in found.objects.get("pods", []):
+        with suppress(ValueError):  # the 31st of June
+            times.extend([datetime.fromisoformat(match[0])] if match else [])
+    for pod in found.of("pods"):
         times.extend(c.last_transition_time for c in pod.status.conditions if c.last_transition_time)
     return max(times, default=None)
 
@@ -199,8 +203,8 @@ def _placements_known(meta: Mapping[str, str], found: Sorted) -> bool:
     """As meta.yaml says; else whether every node runs a pod, of a DaemonSet at least: a bare one shows that pods are absent."""
     if "placementsKnown" in meta:
         return meta["placementsKnown"].lower() == "true"
-    occupied = {pod.spec.node_name for pod in found.objects.get("pods", [])}
-    return all(node.metadata.name in occupied for node in found.objects.get("nodes", []))
+    occupied = {pod.spec.node_name for pod in found.of("pods")}
+    return all(node.metadata.name in occupied for node in found.of("nodes"))
 
 
 def _absent(found: Sorted, stems: set[str], log: list[str]) -> Iterator[Missing]:

@@ -9,7 +9,7 @@ from typing import Final
 
 import yaml
 
-from tests.cluster.build import Assets
+from tests.cluster.build import REPOSITORY, Assets
 from tests.cluster.credentials import Credentials
 
 REGION: Final = "ap-northeast-2"
@@ -60,8 +60,9 @@ class Component:
 
 
 def moto(layout: Layout) -> Component:
-    command = [sys.executable, "-m", "moto.server", "--host", LOOPBACK, "--port", str(layout.ports["moto"])]
-    return Component(name="moto", command=command, environment={})
+    command = [sys.executable, "-m", "tests.cluster.ec2_server", "--port", str(layout.ports["moto"])]
+    command += ["--instance-types", str(layout.instance_types_file)]
+    return Component(name="moto", command=command, environment={"PYTHONPATH": str(REPOSITORY)})
 
 
 def etcd(layout: Layout) -> Component:

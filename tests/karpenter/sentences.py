@@ -62,6 +62,7 @@ LINES: Final[tuple[tuple[str, Mapping[str, object], SignalKind, Mapping[str, str
      {"timeout": "15m0s", "reason": "registration_timeout"}),
     ("terminating due to timeout", {"timeout": "5m0s", "reason": "launch_timeout"}, K.LAUNCH_TIMEOUT, {},
      {"timeout": "5m0s", "reason": "launch_timeout"}),
+    ("terminating due to timeout", {"timeout": "5m0s"}, K.OTHER, {}, {"timeout": "5m0s"}),  # cut before the reason
     ("terminating due to registration ttl", {"ttl": "15m0s"}, K.REGISTRATION_TIMEOUT, {}, {"ttl": "15m0s"}),
     ("ignoring nodepool, not ready", {"NodePool": {"name": "gpu"}, "error": ""}, K.NODEPOOL_NOT_READY,
      {"NodePool": "gpu"}, {}),

@@ -12,25 +12,30 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import tee
+from typing import Any, Final
 
 import msgspec
 
+from bot.diagnosis.pods import requests_of
 from bot.diagnosis.refusal import message_of, types_left
+from bot.diagnosis.releases import NEWEST
 from bot.diagnosis.scheduling import Decision, decide
 from bot.diagnosis.validation import not_provisionable
 from bot.karpenter import TaintNotTolerated
 from bot.model.kubernetes import Pod
 from bot.model.objects import MalformedObjectError
+from bot.model.quantities import ZERO
 from bot.model.world import World
-from tests.oracle.client import Oracle, normalise_message
+from tests.oracle.client import Oracle, normalise, normalise_message
 from tests.oracle.generate import generate
 from tests.oracle.verdicts import Verdict
 from tests.oracle.worlds import world_of
 
-VERSION = (1, 15)
+SAMPLES: Final = 24
+"""How often Karpenter is asked again before a difference is called one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +52,9 @@ def ours(world: World, pod: Pod) -> Answer:
     """The bot's decision."""
     if not_provisionable(pod):
         return Answer(verdict="not-provisionable")
-    decision = decide(world, pod, (), VERSION)
+    decision = decide(world, pod, (), NEWEST)
     if decision.ignored:
-        texts = tuple(sorted(normalise_message(message_of((f,), VERSION)) for f in decision.ignored))
+        texts = tuple(sorted(normalise_message(message_of((f,), NEWEST)) for f in decision.ignored))
         return Answer(verdict="ignored", messages=(("", texts),))
     if decision.node:
         return Answer(verdict="fits-existing-node", nodepool=decision.node)
@@ -65,12 +70,12 @@ def _messages(decision: Decision) -> tuple[tuple[str, tuple[str, ...]], ...]:
     if decision.no_nodepools:
         return (("", ("no dynamic nodepools found",)),)  # what Karpenter logs; the pod itself gets no message
     if decision.nothing_left:
-        return (("", tuple(normalise_message(message_of((f,), VERSION)) for f in decision.nothing_left)),)
+        return (("", tuple(normalise_message(message_of((f,), NEWEST)) for f in decision.nothing_left)),)
     told = []
     for attempt in decision.refusals:
         taints = [f for f in attempt.findings if isinstance(f, TaintNotTolerated)]
         parts = [(t,) for t in taints] if taints else [attempt.findings]
-        told.append((attempt.template.name, tuple(normalise_message(message_of(p, VERSION)) for p in parts)))
+        told.append((attempt.template.name, tuple(normalise_message(message_of(p, NEWEST)) for p in parts)))
     return tuple(told)
 
 
@@ -91,67 +96,102 @@ def theirs(verdict: Verdict, pod: str) -> Answer:
     return Answer(verdict=word)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One pod of a case. `loose`: pods that came later have narrowed its node, so only the node's NodePool can be compared."""
+
+    case: Mapping[str, Any]
+    pod: str
+    mine: Answer
+    loose: bool
+
+    def difference(self, verdicts: Iterable[Verdict]) -> tuple[str, Answer]:
+        """The first thing in which our answer differs from every one that Karpenter gives, or "", and one of Karpenter's."""
+        outcomes = [theirs(v, self.pod) for v in verdicts]
+        mine = self.mine
+        steps: dict[str, Callable[[Answer], object]] = {
+            "verdict": lambda a: a.verdict,
+            "nodepool": lambda a: (a.verdict, a.nodepool),
+            "instance types": lambda a: (a.verdict, a.nodepool, a.instance_types),
+            "message": lambda a: a,
+        }
+        for step in list(steps)[: 2 if self.loose else None]:
+            if not any(steps[step](o) == steps[step](mine) for o in outcomes):
+                return step, outcomes[0]
+        return "", outcomes[0]
+
+
 @dataclass(slots=True)
 class Report:
-    """Counts over all cases, and the differences themselves."""
+    """Counts over all cases, and the differences themselves: question, Karpenter's answer, what differs."""
 
     cases: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
-    differing: list[tuple[Mapping[str, Any], Answer, Answer, str]] = field(default_factory=list)
+    differing: list[tuple[Question, Answer, str]] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    features: Counter[str] = field(default_factory=Counter)
 
     def lines(self) -> Iterator[str]:
-        yield f"cases {self.cases}, skipped {dict(self.skipped)}"
+        yield f"cases {self.cases}, pods compared {self.verdicts.total()}, skipped {dict(self.skipped)}"
         yield f"verdicts {dict(sorted(self.verdicts.items()))}"
         kinds = Counter(kind for *_, kind in self.differing)
         yield f"differences {len(self.differing)} {dict(kinds)}"
 
 
-def difference(mine: Answer, outcomes: list[Answer]) -> str:
-    """The first thing in which our answer differs from every one that Karpenter gives, or ""."""
-    if not any(o.verdict == mine.verdict for o in outcomes):
-        return "verdict"
-    if not any((o.verdict, o.nodepool) == (mine.verdict, mine.nodepool) for o in outcomes):
-        return "nodepool"
-    if not any(
-        (o.verdict, o.nodepool, o.instance_types) == (mine.verdict, mine.nodepool, mine.instance_types)
-        for o in outcomes
-    ):
-        return "instance types"
-    return "" if mine in outcomes else "message"
+def qualified(pod: Pod) -> str:
+    """`namespace/name`, as the oracle names pods."""
+    return f"{pod.metadata.namespace}/{pod.metadata.name}"
 
 
-def compare(cases: Iterator[Mapping[str, Any]]) -> Report:
-    """Both decide each case; cases with several pending pods are Karpenter's alone (they share a round)."""
+def _queued(pod: Pod) -> tuple[object, ...]:
+    """Where Karpenter tries the pod in its round (provisioning/scheduling/queue.go, byCPUAndMemoryDescending)."""
+    asked = requests_of(pod.spec)
+    return (-asked.get("cpu", ZERO).nano, -asked.get("memory", ZERO).nano, pod.metadata.uid)
+
+
+def questions(case: Mapping[str, Any], world: World, pods: Sequence[Pod], verdict: Verdict) -> Iterator[Question]:
+    """The pods of a case on which the two can be compared: we decide for a pod that is alone in its round.
+
+    Of several pods those compare that Karpenter leaves out, all where it places none, else the first in its queue.
+    """
+    words = {qualified(pod): verdict.of(qualified(pod)) for pod in pods}
+    placed = [name for name, word in words.items() if word in ("launchable", "fits-existing-node", "deferred")]
+    tried = sorted((pod for pod in pods if words[qualified(pod)] not in ("ignored", "not-provisionable")), key=_queued)
+    for pod in pods:
+        name = qualified(pod)
+        if len(pods) == 1 or not placed or pod not in tried:
+            yield Question(case=case, pod=name, mine=ours(world, pod), loose=False)
+        elif pod is tried[0] and name in placed:
+            yield Question(case=case, pod=name, mine=ours(world, pod), loose=True)
+
+
+def compare(oracle: Oracle, cases: Iterable[Mapping[str, Any]]) -> Report:
+    """Both decide each case; where they differ, Karpenter is asked again, for it walks maps."""
     report = Report()
-    with Oracle() as oracle:
-        for case in cases:
-            try:
-                world, pods = world_of(case)
-            except MalformedObjectError as error:
-                report.skipped[f"malformed: {error}"] += 1
-                continue
-            if len(pods) != 1:
-                report.skipped["several pods"] += 1
-                continue
-            verdict = oracle.decide(case)
-            if verdict.failure or verdict.schedule_error:
-                report.skipped["Karpenter cannot schedule at all"] += 1
-                continue
-            pod = f"{pods[0].metadata.namespace}/{pods[0].metadata.name}"
-            if pod in verdict.volume_errors:
-                report.skipped["volume error"] += 1
-                continue
-            report.cases += 1
-            mine = ours(world, pods[0])
-            report.verdicts[mine.verdict] += 1
-            outcomes = [theirs(v, pod) for v in oracle.outcomes(case, samples=1)]
-            kind = difference(mine, outcomes)
-            if kind:
-                outcomes = [theirs(v, pod) for v in oracle.outcomes(case, samples=24)]
-                kind = difference(mine, outcomes)
-            if kind:
-                report.differing.append((case, mine, outcomes[0], kind))
+    doubtful: list[Question] = []
+    sent, kept = tee(cases)
+    for case, verdict in zip(kept, oracle.decide_all(sent), strict=True):
+        try:
+            world, pods = world_of(case)
+        except MalformedObjectError as error:
+            report.skipped[f"malformed: {error}"] += 1
+            continue
+        if verdict.failure or verdict.schedule_error:
+            report.skipped["Karpenter cannot schedule at all"] += 1
+            continue
+        if any(qualified(pod) in verdict.volume_errors for pod in pods):
+            report.skipped["volume error"] += 1
+            continue
+        report.cases += 1
+        report.features.update(str(case.get("feature", "")).split("+"))
+        for question in questions(case, world, pods, normalise(verdict)):
+            report.verdicts[question.mine.verdict] += 1
+            if question.difference([normalise(verdict)])[0]:
+                doubtful.append(question)
+    for question in doubtful:
+        kind, answer = question.difference(oracle.outcomes(question.case, samples=SAMPLES))
+        if kind:
+            report.differing.append((question, answer, kind))
     return report
 
 
@@ -164,13 +204,14 @@ def main() -> int:
     parser.add_argument("--show", type=int, default=2)
     parser.add_argument("--dump", help="write the differing cases to this file, JSON lines")
     arguments = parser.parse_args()
-    report = compare(generate(arguments.seed, arguments.count, feature=arguments.feature))
+    with Oracle() as oracle:
+        report = compare(oracle, generate(arguments.seed, arguments.count, feature=arguments.feature))
     print("\n".join(report.lines()))
-    for case, mine, theirs_, kind in report.differing[: arguments.show]:
-        print(f"--- {case['id']}: {kind}\n  ours   {mine}\n  theirs {theirs_}")
+    for question, answer, kind in report.differing[: arguments.show]:
+        print(f"--- {question.case['id']} {question.pod}: {kind}\n  ours   {question.mine}\n  theirs {answer}")
     if arguments.dump:
         with open(arguments.dump, "wb") as file:  # noqa: PTH123
-            file.writelines(msgspec.json.encode(case) + b"\n" for case, *_ in report.differing)
+            file.writelines(msgspec.json.encode(case) + b"\n" for case in (q.case for q, *_ in report.differing))
     return 1 if report.differing else 0
 
 

@@ -48,7 +48,7 @@ def world_of(case: Mapping[str, Any]) -> tuple[World, tuple[Pod, ...]]:
     gates = options.get("featureGates") or {}
     world = World(
         now=_now(case),
-        karpenter_version="1.15.0",
+        karpenter_version="1.14.1",
         settings=Settings(
             preference_policy=options.get("preferencePolicy") or "Respect",
             min_values_policy=options.get("minValuesPolicy") or "Strict",

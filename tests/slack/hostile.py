@@ -52,7 +52,7 @@ ATTACKS: Final = (
     " ",
 )
 TEXTS: Final = st.one_of(st.sampled_from(ATTACKS), st.text(alphabet=st.characters(), max_size=60))
-NAMES: Final = st.tuples() | st.lists(TEXTS, min_size=1, max_size=7).map(tuple) | st.just(ATTACKS * 9)
+NAMES: Final = st.tuples() | st.lists(TEXTS, min_size=1, max_size=7).map(tuple) | st.just(ATTACKS * 3)
 REFS: Final = st.builds(ObjectRef, kind=TEXTS, namespace=TEXTS, name=TEXTS)
 TIMES: Final = st.none() | st.datetimes(timezones=st.just(UTC), min_value=datetime(2020, 1, 1)).map(  # noqa: DTZ001
     lambda at: at.replace(microsecond=0)
@@ -171,5 +171,5 @@ def diagnoses() -> st.SearchStrategy[Diagnosis]:
 
 
 def _several(one: st.SearchStrategy[T]) -> st.SearchStrategy[tuple[T, ...]]:
-    """None, a few, or one of them sixty times over."""
-    return st.lists(one, max_size=3).map(tuple) | one.map(lambda only: (only,) * 60)
+    """None, a few, or one of them twelve times over."""
+    return st.lists(one, max_size=3).map(tuple) | one.map(lambda only: (only,) * 12)

@@ -15,13 +15,13 @@ from bot.slack.evidence import evidence_modal
 from bot.terminal import columns, render_text
 from tests.fakes.slack import check_message, check_view
 from tests.fakes.slack.mrkdwn import Markup, read_message, unescape
+from tests.playbooks import samples
 from tests.playbooks.samples import (
     EFA_FACTS,
     LANGUAGES,
     blocked,
     cause,
     constraint,
-    example as example_of,
     remedy,
     said,
     seed,
@@ -30,7 +30,7 @@ from tests.playbooks.samples import (
 from tests.slack.hostile import ATTACKS, diagnoses
 
 HOSTILE = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 SILENT = Markup()
 WORST = blocked(
@@ -177,21 +177,21 @@ def test_more_remedies_than_fit_are_counted(language: str, more: str) -> None:
 
 
 def test_other_causes_are_named() -> None:
-    both = blocked(cause("efa-count-exceeds-instance", EFA_FACTS), example_of("taint-not-tolerated"))
+    both = blocked(cause("efa-count-exceeds-instance", EFA_FACTS), samples.example("taint-not-tolerated"))
     message = blocks.answer(said(both), words())
     assert "• The pod does not tolerate `nvidia.com/gpu=true:NoSchedule` of NodePool `gpu`." in shown(message)
     assert "The pod does not tolerate" in message.text
 
 
 def test_without_a_remedy_the_page_says_what_to_check() -> None:
-    message = blocks.answer(said(blocked(example_of("node-disrupted"))), words())
+    message = blocks.answer(said(blocked(samples.example("node-disrupted"))), words())
     assert "consolidationPolicy: WhenEmpty\\n  consolidateAfter: 10m" in shown(message)
     assert "consolidateAfter: 10m" in message.text
 
 
 def test_korean_particles_do_not_undo_the_marks() -> None:
     """Slack takes a mark only at a word's border; a particle follows without a blank."""
-    message = blocks.answer(said(blocked(example_of("zone-not-offered", "ko")), "ko"), words("ko"))
+    message = blocks.answer(said(blocked(samples.example("zone-not-offered", "ko")), "ko"), words("ko"))
     assert "`ap-northeast-2c`\u200b에는" in shown(message)
     assert "\u200b" not in message.text
 

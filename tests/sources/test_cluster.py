@@ -305,6 +305,9 @@ async def test_an_unknown_pod_comes_with_the_nearest_names(tmp_path: Path) -> No
         with pytest.raises(PodNotFound) as lost:
             await cluster.observe_pod(PodQuestion(name="llama-node-0-1-z49j5", namespace="train"))
         assert lost.value.nearest[0] == "train/llama-node-0-1-z49j4"
+        with pytest.raises(PodNotFound) as owner:
+            await cluster.observe_pod(PodQuestion.parse("jobset/llmaa"))
+        assert "train/llama-node-0-1-z49j4" in owner.value.nearest
         with pytest.raises(PodNotFound) as running:
             await cluster.observe_pod(PodQuestion(name="device-plugin", namespace="kube-system"))
         assert running.value.fits == ("kube-system/device-plugin-1",)

@@ -123,7 +123,7 @@ async def test_no_credential_gets_into_a_snapshot(tmp_path: Path) -> None:
     text = "".join(file.read_text() for file in (tmp_path / "taken").rglob("*") if file.is_file())
     assert "leak" not in text.replace("leaky", "")
     assert "hunter2" not in text
-    for kept in ("--lr=3e-4", "example.org/note", "secretKeyRef", "RESERVED_ENIS", "HF_HOME", "name: leaky"):
+    for kept in ("--lr=3e-4", "example.org/note", "secretKeyRef", "RESERVED_ENIS", "HF_HOME", '"name": "leaky"'):
         assert kept in text, kept
     assert read_snapshot(tmp_path / "taken", NOW).settings == world.settings
 
@@ -171,6 +171,17 @@ def test_a_hand_made_folder_in_every_accepted_shape(tmp_path: Path) -> None:
     what = {gap.what for gap in world.missing}
     assert {"ec2nodeclasses.karpenter.k8s.aws", "spot prices", "daemonsets.apps"} <= what
     assert not what & {"nodepools.karpenter.sh", "events", "nodes", "Karpenter's log"}
+
+
+def test_an_object_in_two_files_counts_once_and_odd_log_lines_do_no_harm(tmp_path: Path) -> None:
+    put(tmp_path, "a.yaml", NODE)
+    put(tmp_path, "b.yaml", {**NODE, "spec": {"unschedulable": True}})
+    lines = '{"time":"2025-06-31T00:00:00Z"}\r\n{"time":"2025-06-30T00:00:00.123456789Z","error":"a\u2028b"}\n'
+    (tmp_path / "karpenter.log").write_bytes(lines.encode())
+    world = read_snapshot(tmp_path, NOW)
+    assert [n.spec.unschedulable for n in world.nodes] == [True]
+    assert world.karpenter_log == tuple(lines.replace("\r", "").strip().split("\n"))
+    assert world.now == datetime(2025, 6, 30, microsecond=123456, tzinfo=UTC)
 
 
 def test_meta_wins_over_what_the_objects_tell(tmp_path: Path) -> None:
@@ -233,6 +244,7 @@ def test_ec2_answers_as_the_aws_cli_prints_them(tmp_path: Path) -> None:
             r"^a\.yaml: NodePool gpu: `lots` is not a quantity .* - at `\$\.spec\.limits",
         ),
         ("a.yaml", "apiVersion: v1\nkind: List\nitems: [3]\n", r"^a\.yaml: object : not an object"),
+        ("a.yaml", "apiVersion: v1\nkind: List\nitems: 3\n", r"^a\.yaml: List: `items` is no list"),
         ("meta.yaml", "now: yesterday\n", r"^meta\.yaml: now: `yesterday` is not a time"),
         ("meta.yaml", "now: 2025-12-28T06:05:00\n", r"^meta\.yaml: now: `2025-12-28T06:05:00` has no time zone"),
         ("meta.yaml", "- region\n", r"^meta\.yaml: not a mapping"),

@@ -46,6 +46,7 @@ def no_karpenter() -> Case:
             cluster.files(),
             mine,
             {"events": [unschedulable(one, later(training.created, 3), scheduler) for one in mine["pods"]]},
+            {"nodepools": []},
         ),
         expect=expect("blocked", "", ["no-nodepool"], not_causes=["gpu-count-exceeds-instance", "nodepool-not-ready"]),
     )

@@ -1,0 +1,239 @@
+"""What if a remedy were done: its edits made in the model objects, and the decision taken again.
+
+The edits mean what bot/remediation makes of them in manifests: a resource's old and new value are the pod's total, and the
+named container alone gives way; a term that loses its last expression takes the whole required affinity with it.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from msgspec.structs import replace as changed
+
+from bot.diagnosis.pods import host_ports_of, requests_of
+from bot.diagnosis.scheduling import Decision, Round, solve
+from bot.diagnosis.templates import by_weight, ready_problem, template
+from bot.diagnosis.topology import Topology
+from bot.model.diagnosis import Edit, Remedy
+from bot.model.karpenter import NodePool
+from bot.model.kubernetes import (
+    Affinity,
+    Container,
+    NodeSelectorRequirement,
+    Pod,
+    PodSpec,
+    ResourceRequirements,
+    Toleration,
+)
+from bot.model.objects import decode
+from bot.model.quantities import ZERO, Quantity
+from bot.model.world import Refused, World
+
+Place = tuple[str, ...]
+_TOKEN: Final = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
+
+
+def after(world: World, pod: Pod, remedy: Remedy) -> tuple[World, Pod]:
+    """The World and the pod as they are once the remedy is done. What an edit does not find it leaves as it is."""
+    return edited(world, pod, remedy.edits)
+
+
+def edited(world: World, pod: Pod, edits: Sequence[Edit]) -> tuple[World, Pod]:
+    """The World and the pod with some edits made."""
+    new_pod = pod
+    pools = {pool.metadata.name: pool for pool in world.node_pools}
+    for edit in sorted(edits, key=_position, reverse=True):
+        if edit.object.kind == "NodePool":
+            pools[edit.object.name] = _pool(pools[edit.object.name], edit)
+        else:
+            new_pod = _pod(new_pod, edit)
+    pods = tuple(new_pod if one is pod else one for one in world.pods)
+    return replace(world, pods=pods, node_pools=tuple(pools[p.metadata.name] for p in world.node_pools)), new_pod
+
+
+def decided(this: Round, edits: Sequence[Edit], nodepool: str, refused: Sequence[Refused]) -> Decision:
+    """Karpenter's decision after some edits, with that NodePool alone: cheap enough to check every remedy offered."""
+    world, pod = edited(this.world, this.pod, edits)
+    touched = any(edit.object.kind == "NodePool" for edit in edits)
+    pools = [p for p in by_weight(world.node_pools) if p.metadata.name == nodepool and not ready_problem(p)]
+    known = {t.name: t for t in this.templates}
+    if touched:
+        templates = tuple(template(world, pool, refused, this.version) for pool in pools)
+    else:
+        templates = tuple(known[p.metadata.name] for p in pools if p.metadata.name in known)
+    return solve(
+        replace(
+            this,
+            world=world,
+            pod=pod,
+            templates=tuple(t for t in templates if t.types),
+            requests=requests_of(pod.spec),
+            ports=host_ports_of(pod.spec),
+            topology=Topology(world) if touched else this.topology,
+        )
+    )
+
+
+def parse_place(field: str) -> Place:
+    """`spec.nodeSelector[topology.kubernetes.io/zone]` as its tokens."""
+    return tuple(bracketed or plain for bracketed, plain in _TOKEN.findall(field))
+
+
+def _position(edit: Edit) -> list[int]:
+    """Where in its list an edit is: of two in one list the later goes first, since indexes count from before all edits."""
+    return [int(token) for token in parse_place(edit.field) if token.isdecimal()]
+
+
+def _pod(pod: Pod, edit: Edit) -> Pod:
+    place = parse_place(edit.field)
+    make = next((make for prefix, make in _OF_POD if place[: len(prefix)] == prefix), None)
+    return changed(pod, spec=make(pod.spec, edit, place)) if make else pod
+
+
+def _selector(spec: PodSpec, edit: Edit, place: Place) -> PodSpec:
+    return changed(spec, node_selector=_entry(spec.node_selector, place[2], edit.new))
+
+
+def _entry(entries: Mapping[str, str], key: str, value: object) -> dict[str, str]:
+    left = {k: v for k, v in entries.items() if k != key}
+    return left if value is None else {**left, key: str(value)}
+
+
+def _expression(spec: PodSpec, edit: Edit, place: Place) -> PodSpec:
+    """One expression of a required term, widened or dropped."""
+    affinity = spec.affinity.node_affinity if spec.affinity else None
+    required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
+    if spec.affinity is None or affinity is None or required is None:
+        return spec
+    term, position = int(place[5]), int(place[7])
+    terms = list(required.node_selector_terms)
+    expressions = _replaced(terms[term].match_expressions, position, edit.new)
+    terms[term] = changed(terms[term], match_expressions=expressions)
+    emptied = not expressions and not terms[term].match_fields
+    kept = None if emptied else changed(required, node_selector_terms=tuple(terms))
+    node_affinity = changed(affinity, required_during_scheduling_ignored_during_execution=kept)
+    return changed(spec, affinity=changed(spec.affinity, node_affinity=node_affinity))
+
+
+def _replaced(
+    expressions: tuple[NodeSelectorRequirement, ...], position: int, values: object
+) -> tuple[NodeSelectorRequirement, ...]:
+    """The expressions with other values at one place, or without that one."""
+    before, rest = expressions[:position], expressions[position + 1 :]
+    if not isinstance(values, list):
+        return (*before, *rest)
+    return (*before, changed(expressions[position], values=tuple(str(v) for v in values)), *rest)
+
+
+def _toleration(spec: PodSpec, edit: Edit, _place: Place) -> PodSpec:
+    return changed(spec, tolerations=(*spec.tolerations, decode(edit.new, Toleration)))
+
+
+def _spread(spec: PodSpec, edit: Edit, place: Place) -> PodSpec:
+    rules = list(spec.topology_spread_constraints)
+    rules[int(place[2])] = changed(rules[int(place[2])], when_unsatisfiable=str(edit.new))
+    return changed(spec, topology_spread_constraints=tuple(rules))
+
+
+def _pod_affinity(spec: PodSpec, _edit: Edit, place: Place) -> PodSpec:
+    affinity = spec.affinity or Affinity()
+    near = place[2] == "podAffinity"
+    rules = affinity.pod_affinity if near else affinity.pod_anti_affinity
+    if rules is None:
+        return spec
+    terms = list(rules.required_during_scheduling_ignored_during_execution)
+    del terms[int(place[4])]
+    rules = changed(rules, required_during_scheduling_ignored_during_execution=tuple(terms))
+    changes = changed(affinity, pod_affinity=rules) if near else changed(affinity, pod_anti_affinity=rules)
+    return changed(spec, affinity=changes)
+
+
+def _containers(spec: PodSpec, edit: Edit, place: Place) -> PodSpec:
+    if place[3] == "ports":
+        return _without_host_port(spec, place)
+    if edit.new is None:
+        return _without_resource(spec, place[5])
+    return _lowered(spec, place, Quantity.parse(str(edit.old)) - Quantity.parse(str(edit.new)))
+
+
+def _without_host_port(spec: PodSpec, place: Place) -> PodSpec:
+    containers = list(spec.containers)
+    container = containers[int(place[2])]
+    ports = list(container.ports)
+    ports[int(place[4])] = changed(ports[int(place[4])], host_port=0)
+    containers[int(place[2])] = changed(container, ports=tuple(ports))
+    return changed(spec, containers=tuple(containers))
+
+
+def _asking(container: Container, resource: str, amount: Quantity | None) -> Container:
+    """The container with another amount in requests and, where it had one, in limits."""
+    resources = container.resources
+    requests, limits = dict(resources.requests), dict(resources.limits)
+    for amounts in (requests, limits):
+        if amounts.pop(resource, None) is not None and amount is not None:
+            amounts[resource] = amount
+    return changed(container, resources=ResourceRequirements(requests=requests, limits=limits, claims=resources.claims))
+
+
+def _without_resource(spec: PodSpec, resource: str) -> PodSpec:
+    return changed(
+        spec,
+        containers=tuple(_asking(c, resource, None) for c in spec.containers),
+        init_containers=tuple(_asking(c, resource, None) for c in spec.init_containers),
+    )
+
+
+def asked(container: Container, resource: str) -> Quantity:
+    """The container's request, which its limit stands for where there is none."""
+    return container.resources.requests.get(resource, container.resources.limits.get(resource, ZERO))
+
+
+def _lowered(spec: PodSpec, place: Place, by: Quantity) -> PodSpec:
+    """One container asks for so much less; one-off init containers never for more than the pod's new total."""
+    resource, initial = place[5], place[1] == "initContainers"
+    containers, starting = list(spec.containers), list(spec.init_containers)
+    chosen = starting if initial else containers
+    container = chosen[int(place[2])]
+    left = asked(container, resource) - by
+    if left < ZERO:
+        return spec
+    total = requests_of(spec)[resource] - by
+    chosen[int(place[2])] = _asking(container, resource, left)
+    for index, one in enumerate(starting):
+        if one.restart_policy != "Always" and total < asked(one, resource):
+            starting[index] = _asking(one, resource, total)
+    return changed(spec, containers=tuple(containers), init_containers=tuple(starting))
+
+
+_OF_POD: Final[tuple[tuple[Place, Callable[[PodSpec, Edit, Place], PodSpec]], ...]] = (
+    (("spec", "nodeSelector"), _selector),
+    (("spec", "affinity", "nodeAffinity"), _expression),
+    (("spec", "affinity"), _pod_affinity),
+    (("spec", "tolerations"), _toleration),
+    (("spec", "topologySpreadConstraints"), _spread),
+    (("spec", "containers"), _containers),
+    (("spec", "initContainers"), _containers),
+)
+
+
+def _pool(pool: NodePool, edit: Edit) -> NodePool:
+    """One field of a NodePool: a limit, a template label, a requirement's values or minValues, or the whole requirement."""
+    place = parse_place(edit.field)
+    spec = pool.spec
+    if place[1] == "limits":
+        return changed(pool, spec=changed(spec, limits={**spec.limits, place[2]: Quantity.parse(str(edit.new))}))
+    inner = spec.template
+    if place[2] == "metadata":
+        labels = _entry(inner.metadata.labels, edit.subject, edit.new)
+        inner = changed(inner, metadata=changed(inner.metadata, labels=labels))
+    else:
+        requirements = inner.spec.requirements
+        index = int(place[4])
+        if place[-1] == "minValues":
+            lowered = changed(requirements[index], min_values=edit.new if isinstance(edit.new, int) else None)
+            requirements = (*requirements[:index], lowered, *requirements[index + 1 :])
+        else:
+            requirements = _replaced(requirements, index, edit.new)
+        inner = changed(inner, spec=changed(inner.spec, requirements=requirements))
+    return changed(pool, spec=changed(spec, template=inner))

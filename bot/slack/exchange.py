@@ -1,0 +1,223 @@
+"""Slack's Web API as this bot uses it: one question and what is shown for it, whatever Slack refuses on the way."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.model.diagnosis import Json
+from bot.slack.blocks import Message
+from bot.slack.dialogs import simpler
+
+LOG: Final = logging.getLogger(__name__)
+
+# Slack's words for blocks that it, or this workspace, does not take (docs.slack.dev, chat.postMessage and views.update)
+BLOCKS_REFUSED: Final = frozenset(
+    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments", "invalid_arguments"}
+)
+# no parsing of names or URLs, no previews: what the answer quotes belongs to others
+_AS_WRITTEN: Final[Mapping[str, Any]] = {"parse": "none", "unfurl_links": False, "unfurl_media": False}
+
+
+class Refused(Exception):  # noqa: N818 (Slack's answer, not this program's failure)
+    """Slack did not do what it was asked. `code` is Slack's word for why; no message content is in it."""
+
+    def __init__(self, method: str, code: str) -> None:
+        super().__init__(f"{method}: {code}")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a question came from, and its answer goes.
+
+    `ts` is the message that the answer replaces, if there is one already; `response_url` answers once and once more
+    where the bot is no member (at most 5 times in 30 minutes), `replaces` when it came with a click on that message.
+    `discreet`: errors and help are for the asker's eyes only.
+    """
+
+    channel: str
+    user: str
+    thread_ts: str = ""
+    ts: str = ""
+    response_url: str = ""
+    replaces: bool = False
+    discreet: bool = False
+
+
+class Exchange:
+    """One question's messages: progress first, then something in its place. Every method raises Refused at worst."""
+
+    def __init__(self, client: AsyncWebClient, place: Place) -> None:
+        self._client, self._place = client, place
+        self._ts = place.ts
+
+    @property
+    def user(self) -> str:
+        """Who asks."""
+        return self._place.user
+
+    async def progress(self, message: Message) -> None:
+        """Says at once that somebody is at work. Where the bot may not post, only the asker sees it."""
+        try:
+            await self._put(message)
+        except Refused as refused:
+            if not self._place.response_url:
+                raise
+            LOG.info("answering through the response_url: %s", refused)
+            await self._respond(message, in_channel=False)
+
+    async def answer(self, message: Message) -> None:
+        """Shows the answer in place of the progress message; anew, or by the response_url, where that cannot be."""
+        ways = [lambda: self._put(message)]
+        if self._ts and not self._place.replaces:
+            ways.append(lambda: self._post(message))
+        if self._place.response_url:
+            ways.append(lambda: self._respond(message, in_channel=True))
+        await _first_of(ways)
+
+    async def refuse(self, message: Message) -> None:
+        """Shows an error or help: to the asker alone where that is the custom of the place, else like an answer."""
+        if not self._place.discreet:
+            await self.answer(message)
+            return
+        try:
+            await self.tell(message)
+        except Refused:
+            await self.answer(message)
+        else:
+            await self._withdraw()
+
+    async def tell(self, message: Message) -> None:
+        """Shows it to the asker alone, and changes nothing else. In a direct message there is nobody else."""
+        if self._place.response_url:
+            await self._respond(message, in_channel=False, anew=True)
+        elif self._place.channel.startswith("D"):
+            await self._post(message)
+        else:
+            await in_some_form(
+                message, lambda version: self._send("chat.postEphemeral", version, user=self._place.user)
+            )
+
+    async def _put(self, message: Message) -> None:
+        """Replaces the message that is there, or posts the first."""
+        if self._ts:
+            await in_some_form(message, lambda version: self._send("chat.update", version, ts=self._ts))
+        elif self._place.replaces:  # a click on what only one person sees
+            await self._respond(message, in_channel=False)
+        else:
+            await self._post(message)
+
+    async def _post(self, message: Message) -> None:
+        self._ts = ""
+
+        async def send(version: Message) -> None:
+            self._ts = await self._send("chat.postMessage", version)
+
+        await in_some_form(message, send)
+
+    async def _withdraw(self) -> None:
+        if self._ts:
+            with suppress(Refused):
+                await self._send("chat.delete", None, ts=self._ts)
+
+    async def _send(self, method: str, message: Message | None, **more: str) -> str:
+        """Calls a method on this place. chat.update parses names unless told not to, so that all are told."""
+        arguments: dict[str, object] = {"channel": self._place.channel, **more}
+        if message:
+            arguments |= {**message.as_json(), **_AS_WRITTEN}
+        if self._place.thread_ts and "ts" not in more:
+            arguments["thread_ts"] = self._place.thread_ts
+        return str((await _called(method, self._client.api_call(method, json=arguments))).get("ts", ""))
+
+    async def _respond(self, message: Message, *, in_channel: bool, anew: bool = False) -> None:
+        place = self._place
+        replaces = place.replaces and not anew
+        where: dict[str, Json] = {
+            "response_type": "in_channel" if in_channel else "ephemeral",
+            "replace_original": replaces,
+        }
+        if place.thread_ts and not replaces:
+            where["thread_ts"] = place.thread_ts
+        web = self._client
+        webhook = AsyncWebhookClient(
+            place.response_url,
+            session=web.session,
+            logger=web.logger,
+            proxy=web.proxy,
+            ssl=web.ssl,
+            retry_handlers=web.retry_handlers,
+        )
+
+        async def send(version: Message) -> None:
+            body = {**version.as_json(), **where, **_AS_WRITTEN}
+            try:
+                response = await webhook.send_dict(body)
+            except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
+                raise Refused("response_url", type(error).__name__) from None
+            if response.status_code != 200:
+                words = (word for word in BLOCKS_REFUSED if word in response.body)
+                raise Refused("response_url", next(words, f"HTTP {response.status_code}"))
+
+        await in_some_form(message, send)
+
+
+async def in_some_form(message: Message, send: Callable[[Message], Awaitable[object]]) -> None:
+    """Sends the message; when its blocks are refused, in simpler ones, and as bare text at last. Raises Refused."""
+    for version in (message, simpler(message)):
+        try:
+            await send(version)
+        except Refused as refused:
+            if refused.code not in BLOCKS_REFUSED:
+                raise
+            LOG.warning("blocks were refused (%s); sending a simpler form", refused)
+        else:
+            return
+    await send(Message(text=message.text))
+
+
+async def _first_of(ways: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Goes the ways in order until Slack takes one. Raises the last one's Refused."""
+    *others, last = ways
+    for way in others:
+        try:
+            await way()
+        except Refused as refused:
+            LOG.info("trying another way to answer: %s", refused)
+        else:
+            return
+    await last()
+
+
+async def open_modal(client: AsyncWebClient, trigger_id: str, view: Mapping[str, Json]) -> str:
+    """Opens a modal within the three seconds that a trigger_id lives; its view id. Raises Refused."""
+    opened = await _called("views.open", client.views_open(trigger_id=trigger_id, view=dict(view)))
+    return str(opened["view"]["id"])
+
+
+async def change_modal(client: AsyncWebClient, view_id: str, view: Mapping[str, Json]) -> None:
+    """Replaces what a modal shows. Raises Refused."""
+    await _called("views.update", client.views_update(view_id=view_id, view=dict(view)))
+
+
+async def locale_of(client: AsyncWebClient, user: str) -> str:
+    """A person's locale (`ko-KR`). Raises Refused."""
+    info = await _called("users.info", client.users_info(user=user, include_locale=True))
+    return str((info.get("user") or {}).get("locale") or "")
+
+
+async def _called(method: str, call: Awaitable[Any]) -> Any:  # noqa: ANN401 (Slack's JSON)
+    """The answer of a call. Slack's refusals and a dead line become Refused, without what was sent."""
+    try:
+        return await call
+    except SlackApiError as error:
+        code = error.response.get("error") if error.response is not None else None
+        raise Refused(method, str(code or "unknown_error")) from None
+    except (aiohttp.ClientError, TimeoutError, OSError, SlackClientError) as error:
+        raise Refused(method, type(error).__name__) from None

@@ -1,0 +1,65 @@
+"""What the Slack room is given: functions that answer. It knows no cluster, no AWS and no storage itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bot.playbooks import Phrases, Rendered
+from bot.slack.questions import Why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """An answer, and the reference under which its evidence is kept: opaque, at most 2,000 characters."""
+
+    answer_id: str
+    rendered: Rendered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A pod that may have been meant."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choose:
+    """Several pods fit. `candidates` are the best of them, `total` is how many there are, `asked` the words given."""
+
+    candidates: tuple[Candidate, ...]
+    asked: str
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """No answer: the sentence `error.<code>` of the catalogue, told with these facts.
+
+    Among the codes: `pod-not-found` (asked, near), `no-pending-pods` (asked, others), `unknown-cluster` (asked, known),
+    `cluster-unreachable` (why), `credentials-expired` (why), `not-permitted` (why), `aws-unreachable` (why), `timeout`
+    (seconds), `internal` (reference). A code without a sentence is told as `internal`.
+    """
+
+    code: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+Reply = Answered | Choose | Failed
+
+
+class Services(Protocol):
+    """What the listeners call. An exception from any of these becomes an answer with a reference to the log."""
+
+    async def why(self, question: Why) -> Reply:
+        """Answers a question whose `language` is set. Cancelled when its time is up."""
+        ...
+
+    async def evidence(self, answer_id: str, language: str) -> Rendered | None:
+        """The answer again, in this language; None when it is no longer kept."""
+        ...
+
+    def phrases(self, language: str) -> Phrases:
+        """The sentences of a language, English where it lacks one."""
+        ...

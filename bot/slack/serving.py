@@ -1,0 +1,260 @@
+"""Runs the door: over Socket Mode (no public address) or HTTP (signed requests), with health checks, to a tidy end."""
+
+import asyncio
+import logging
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Final, Protocol
+
+import aiohttp
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+)
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.slack.listeners import SCOPES, Custom, Listeners
+from bot.slack.services import Services
+
+LOG: Final = logging.getLogger(__name__)
+SLACK: Final = "https://slack.com/api/"
+EVENTS_PATH: Final = "/slack/events"
+BODY: Final = 1024 * 1024
+"""Bytes of a request's body; Slack's own are far below."""
+_LOST_FOR: Final = 300.0
+"""Seconds without a socket after which the process calls itself unhealthy: bolt reconnects within a minute, or never."""
+_SECRETS: Final = re.compile(r"\bx(?:ox[a-z]|app)-[\w-]+|(?<=ticket=)[\w-]+|(?<=hooks\.slack\.com/)[\w/-]+")
+
+
+class SlackSettings(Protocol):
+    """How to reach Slack and be reached. `mode` is `socket` or `http`; port 0 takes any free one."""
+
+    @property
+    def mode(self) -> str: ...
+    @property
+    def bot_token(self) -> str: ...
+    @property
+    def app_token(self) -> str: ...
+    @property
+    def signing_secret(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def answer_seconds(self) -> float: ...
+    @property
+    def answers_at_once(self) -> int: ...
+    @property
+    def drain_seconds(self) -> float: ...
+
+
+class Settings(Protocol):
+    """What serving takes of the bot's configuration."""
+
+    @property
+    def language(self) -> str: ...
+    @property
+    def slack(self) -> SlackSettings: ...
+
+
+class CannotServe(Exception):  # noqa: N818 (reads as what is the case)
+    """The door cannot open; the message is one line that says what to mend."""
+
+
+class Redacting(logging.Filter):
+    """Takes tokens, socket tickets and response URLs out of what Slack's libraries log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always True: the record stays, its secrets go."""
+        record.msg, record.args = _SECRETS.sub("…", record.getMessage()), None
+        if record.exc_info and record.exc_info[1] is not None:
+            record.msg = f"{record.msg} ({type(record.exc_info[1]).__name__})"
+            record.exc_info = None
+        return True
+
+
+class Door:
+    """The open door: its port, and whether it is healthy."""
+
+    def __init__(self, app: AsyncApp, listeners: Listeners, settings: SlackSettings) -> None:
+        self.listeners = listeners
+        self.port = 0
+        self._app, self._settings = app, settings
+        self._socket: AsyncSocketModeHandler | None = None
+        self._draining = False
+        self._connected_at = asyncio.get_running_loop().time()
+
+    async def connected(self) -> bool:
+        """Whether Slack can reach the bot now, as far as the bot can know."""
+        if self._socket is None:
+            return self._settings.mode == "http"
+        connected = await self._socket.client.is_connected()
+        if connected:
+            self._connected_at = asyncio.get_running_loop().time()
+        return connected
+
+    async def on_ready(self, _request: web.Request) -> web.Response:
+        """`/readyz`: 200 while questions can come in."""
+        ready = await self.connected() and not self._draining
+        return web.json_response({"ready": ready, "draining": self._draining}, status=200 if ready else 503)
+
+    async def on_health(self, _request: web.Request) -> web.Response:
+        """`/healthz`: 503 once the socket has been gone for so long that only a new process helps."""
+        connected = await self.connected()
+        lost = 0.0 if connected else asyncio.get_running_loop().time() - self._connected_at
+        state = {"mode": self._settings.mode, "connected": connected, "working": len(self.listeners.work)}
+        return web.json_response(state, status=200 if lost < _LOST_FOR else 503)
+
+    async def on_events(self, request: web.Request) -> web.Response:
+        """Slack's request URL; bolt checks the signature before it looks at anything."""
+        return await to_aiohttp_response(await self._app.async_dispatch(await to_bolt_request(request)))
+
+    async def listen(self, stack: AsyncExitStack) -> None:
+        """Opens the port: health in both modes, Slack's requests over HTTP."""
+        server = web.Application(client_max_size=BODY)
+        server.router.add_get("/healthz", self.on_health)
+        server.router.add_get("/readyz", self.on_ready)
+        if self._settings.mode == "http":
+            server.router.add_post(EVENTS_PATH, self.on_events)
+        runner = web.AppRunner(server, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        try:
+            await web.TCPSite(runner, self._settings.host, self._settings.port).start()
+        except OSError as error:
+            where = f"{self._settings.host}:{self._settings.port}"
+            raise CannotServe(f"cannot listen on {where}: {error.strerror or error}") from None
+        self.port = runner.addresses[0][1]
+
+    async def connect(self, client: AsyncWebClient) -> None:
+        """Opens the socket. Raises CannotServe for a token that Slack does not know: the library would try for ever."""
+        socket = AsyncSocketModeHandler(self._app, self._settings.app_token, logger=client.logger, web_client=client)
+        self._socket = socket
+        try:
+            opened = await client.apps_connections_open(app_token=self._settings.app_token)
+        except (SlackApiError, SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+            raise CannotServe(_complaint("SLACK_APP_TOKEN", error)) from None
+        socket.client.wss_uri = str(opened["url"])
+        await socket.connect_async()  # type: ignore[no-untyped-call]
+
+    async def close(self) -> None:
+        """Takes nothing more over the socket, finishes what is in work. HTTP still takes until the port closes."""
+        self._draining = True
+        await self._hang_up()
+        await self.listeners.work.drain(self._settings.drain_seconds)
+
+    async def _hang_up(self) -> None:
+        if self._socket is None:
+            return
+        client = self._socket.client
+        await self._socket.close_async()  # type: ignore[no-untyped-call]
+        tasks = (client.message_receiver, client.current_session_monitor, client.message_processor)
+        await asyncio.gather(*(task for task in tasks if task), return_exceptions=True)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, services: Services, *, api_url: str | None = None) -> AsyncIterator[Door]:
+    """The door, open for the length of the `async with`. Raises CannotServe.
+
+    Shut in this order: unready, socket closed (Slack hands what follows to another or keeps it), work finished or told
+    that it is not, port closed.
+    """
+    slack = settings.slack
+    if slack.mode == "http" and not slack.signing_secret.strip():
+        raise CannotServe("over HTTP a SLACK_SIGNING_SECRET is needed: without it anybody could pose as Slack")
+    logger = _library_logger()
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))
+        client = AsyncWebClient(
+            token=slack.bot_token,
+            base_url=api_url or SLACK,
+            session=session,
+            logger=logger,
+            retry_handlers=[AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
+        )
+        app = await _bolt(client, slack.signing_secret, logger)
+        custom = Custom(language=settings.language, seconds=slack.answer_seconds, at_once=slack.answers_at_once)
+        listeners = Listeners(client, services, custom)
+        listeners.register(app)
+        door = Door(app, listeners, slack)
+        await door.listen(stack)
+        stack.push_async_callback(door.close)
+        if slack.mode == "socket":
+            await door.connect(client)
+        yield door
+
+
+async def serve(settings: Settings, services: Services, *, api_url: str | None = None) -> None:
+    """Serves until the process is told to end (SIGTERM, SIGINT) or this task is cancelled. Raises CannotServe.
+
+    `api_url` is another Slack than Slack's own, with a slash at its end.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError, RuntimeError):  # not the main thread, or not Unix
+            loop.add_signal_handler(number, stop.set)
+    try:
+        async with opened(settings, services, api_url=api_url) as door:
+            LOG.info("serving Slack over %s; health on port %s", settings.slack.mode, door.port)
+            await stop.wait()
+            LOG.info("ending; %s questions in work", len(door.listeners.work))
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(NotImplementedError, RuntimeError):
+                loop.remove_signal_handler(number)
+
+
+async def _bolt(client: AsyncWebClient, signing_secret: str, logger: logging.Logger) -> AsyncApp:
+    """Bolt's app, with the bot's identity looked up once and now, so that a wrong token shows at the start."""
+    try:
+        me = await client.auth_test()
+    except (SlackApiError, SlackClientError, aiohttp.ClientError, TimeoutError) as error:
+        raise CannotServe(_complaint("SLACK_BOT_TOKEN", error)) from None
+    _warn_of_scopes(me)
+    identity = AuthorizeResult(
+        enterprise_id=me.get("enterprise_id"),
+        team_id=me.get("team_id"),
+        bot_token=client.token,
+        bot_id=me.get("bot_id"),
+        bot_user_id=me.get("user_id"),
+    )
+
+    async def authorize() -> AuthorizeResult:
+        return identity
+
+    # without a token of its own bolt asks `authorize` and makes no auth.test of its own with the first delivery
+    tokenless = AsyncWebClient(base_url=client.base_url, session=client.session, logger=logger)
+    # bolt logs the body of a request with a bad signature at INFO; this logger's level and filter reach all of bolt's
+    return AsyncApp(client=tokenless, authorize=authorize, signing_secret=signing_secret, logger=logger)
+
+
+def _warn_of_scopes(me: AsyncSlackResponse) -> None:
+    granted = next((value for name, value in me.headers.items() if name.lower() == "x-oauth-scopes"), "")
+    missing = SCOPES - {scope.strip() for scope in granted.split(",")}
+    if granted and missing:
+        LOG.warning("the Slack app lacks scopes: %s (see the app manifest)", ", ".join(sorted(missing)))
+
+
+def _library_logger() -> logging.Logger:
+    logger = logging.getLogger("bot.slack.library")
+    logger.setLevel(max(logging.WARNING, logging.getLogger().level))
+    if not any(isinstance(one, Redacting) for one in logger.filters):
+        logger.addFilter(Redacting())
+    return logger
+
+
+def _complaint(variable: str, error: Exception) -> str:
+    if isinstance(error, SlackApiError) and error.response is not None:
+        return f"Slack does not accept {variable}: {error.response.get('error')}"
+    return f"Slack does not answer ({type(error).__name__})"
