@@ -13,7 +13,7 @@ from bot.model.karpenter import EC2NodeClass, Kubelet, NodePool
 from bot.model.objects import MalformedObjectError, decode
 from bot.model.world import Catalogue, World
 
-_KEPT: Final = 32
+_KEPT: Final = 8
 
 
 class Catalogues:

@@ -85,6 +85,7 @@ def _remedy(remedy: Remedy, summary: str) -> Json:
         "opens": _opens(remedy.opens),
         "applicable": patch.applicable if patch else False,
         "whyNot": (patch.why_not or None) if patch else "no patch could be worked out",
+        "whyNotCode": (patch.why_not_code or None) if patch else None,
         "cautions": list(remedy.cautions),
     }
 

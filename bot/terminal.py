@@ -99,9 +99,11 @@ class _Page:
     def numbered(self, number: int, lines: Iterable[Line]) -> None:
         """The first line with its number, the others below it, indented."""
         first, *others = lines
-        self._write(plain(first), first=f"  {number}. ", rest="     ")
+        label = f"  {number}. "
+        margin = " " * len(label)
+        self._write(plain(first), first=label, rest=margin)
         for line in others:
-            self._write(plain(line), first="     ", rest="     ")
+            self._write(plain(line), first=margin, rest=margin)
 
     def _write(self, text: str, *, first: str = "", rest: str = "", style: str = "") -> None:
         rows = wrapped(text, self._width - len(rest))

@@ -17,6 +17,8 @@ from bot.model.diagnosis import Constraint
 # More alternatives than a person reads or a remedy needs; a cut is reported (`Solved.complete`), never silent.
 MOST_CORRECTIONS: Final = 512
 MOST_CONFLICTS: Final = 256
+MOST_WITH_FLOORS: Final = 2
+"""Beyond so many relaxed conditions, what else would reach a NodePool's minValues is not searched: lowering it does."""
 
 Set = int
 """A set of constraints: bit i is `Solved.constraints[i]`."""
@@ -50,6 +52,10 @@ def solve(partition: Partition) -> Solved:
     components = [rows_smallest, *chosen]
     conflicts = minimal(hit for component in components for hit in hitting_sets(component))
     corrections, whole = _joined(components)
+    if partition.floors:
+        floors = _Floors(partition, number, by_broken)
+        conflicts = minimal((*conflicts, *floors.conflicts(alone=not conflicts)))
+        corrections = floors.met(corrections)
     named = {s: frozenset(order[i] for i in range(len(order)) if s >> i & 1) for s in {*conflicts, *corrections}}
     opened = {s: _rows_of(s, by_broken) for s in corrections}
     return Solved(
@@ -60,8 +66,70 @@ def solve(partition: Partition) -> Solved:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Floors:
+    """minValues beside the rest: rules about all offerings that are left together."""
+
+    partition: Partition
+    number: Mapping[Constraint, int]
+    by_broken: Mapping[Set, Rows]
+
+    def _unmet(self, rows: Rows, relaxed: Set) -> Set:
+        """The floors that these offerings do not reach."""
+        left_out = {c for c, i in self.number.items() if relaxed >> i & 1}
+        return sum(
+            1 << self.number[floor.constraint]
+            for floor in self.partition.floors
+            if not relaxed >> self.number[floor.constraint] & 1
+            and len(floor.values(self.partition.space, rows, left_out)) < floor.needed
+        )
+
+    def met(self, corrections: Sequence[Set]) -> tuple[Set, ...]:
+        """The corrections with what they need besides: a floor lowered, or one condition more relaxed."""
+        found: set[Set] = set()
+        for relaxed in corrections:
+            unmet = self._unmet(_rows_of(relaxed, self.by_broken), relaxed)
+            found.add(relaxed | unmet)
+            if unmet and relaxed.bit_count() < MOST_WITH_FLOORS:
+                for other in (i for f in self.partition.filters for i in (self.number[f.constraint],)):
+                    wider = relaxed | 1 << other
+                    still = self._unmet(_rows_of(wider, self.by_broken), wider)
+                    if still != unmet:
+                        found.add(wider | still)
+        return minimal(found)
+
+    def conflicts(self, *, alone: bool) -> tuple[Set, ...]:
+        """One minimal conflict for each floor that is out of reach; `alone`: no other conflict is in the way.
+
+        Where another is, only those count that the NodePool has with itself: they hold whatever the pod asks for.
+        """
+        filters = [(self.number[f.constraint], f.rows) for f in self.partition.filters]
+        own = {self.number[f.constraint] for f in self.partition.filters if f.constraint.object.kind != "Pod"}
+        found: list[Set] = []
+        for floor in self.partition.floors:
+            bit = 1 << self.number[floor.constraint]
+            kept = [one for one in filters if alone or one[0] in own]
+            kept.sort(key=lambda one: one[0] in own)
+            if not self._out_of_reach(kept, bit):
+                continue
+            for one in tuple(kept):
+                fewer = [other for other in kept if other is not one]
+                if self._out_of_reach(fewer, bit):
+                    kept = fewer
+            found.append(sum(1 << i for i, _ in kept) | bit)
+        return tuple(found)
+
+    def _out_of_reach(self, kept: Sequence[tuple[int, Rows]], floor: Set) -> bool:
+        rows = self.partition.universe
+        for _, passing in kept:
+            rows &= passing
+        holding = sum(1 << i for i, _ in kept) | floor
+        return bool(rows) and bool(self._unmet(rows, ~holding) & floor)
+
+
 def _named(partition: Partition) -> list[Constraint]:
-    return [c for choice in partition.choices for broken in choice for c in sorted(broken, key=lambda c: c.id)]
+    chosen = [c for choice in partition.choices for broken in choice for c in sorted(broken, key=lambda c: c.id)]
+    return chosen + [floor.constraint for floor in partition.floors]
 
 
 def _size(chosen: Set) -> tuple[int, int]:

@@ -6,23 +6,25 @@ and the NodePool that does not define it; each is a list of alternatives, and ev
 would have to give way. An empty alternative means that nothing is in the way.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from bot.diagnosis.filters import Filter, decided_by_rows, wording
+from bot.diagnosis.lowering import bearer
 from bot.diagnosis.pods import Ask, Variant, untolerated
-from bot.diagnosis.requirements import Requirement, Requirements
-from bot.diagnosis.scheduling import PLACEHOLDER, Round
+from bot.diagnosis.releases import MIN_VALUES_WITHIN
+from bot.diagnosis.requirements import Requirement
+from bot.diagnosis.scheduling import Round
 from bot.diagnosis.space import Rows, Space, Types
 from bot.diagnosis.state_nodes import NODES
+from bot.diagnosis.surroundings import port_filters, topology_filters, volume_filters
 from bot.diagnosis.templates import Template, implied_labels, ready_problem, well_known
-from bot.diagnosis.topology import Group, choose
-from bot.diagnosis.volumes import VolumeDemand, demands
-from bot.karpenter import TopologyRule
+from bot.diagnosis.topology import Group
 from bot.model.diagnosis import Constraint, Editor, Kind
 from bot.model.kubernetes import NodeSelectorRequirement
-from bot.model.labels import HOSTNAME
+from bot.model.labels import normalised
 from bot.model.objects import ObjectRef, ref_of
 from bot.model.quantities import ZERO
 from bot.model.world import Unavailable
@@ -43,25 +45,43 @@ UNAVAILABLE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A constraint and the offerings that it lets through."""
+Choice = tuple[frozenset[Constraint], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """A NodePool's minValues on one label: a rule about all types that are left together, not about any one offering.
+
+    `narrowing`: the conditions on the same label, where only values that they allow count (since v1.15), else nothing.
+    """
 
     constraint: Constraint
-    rows: Rows
+    key: str
+    needed: int
+    narrowing: tuple[tuple[Constraint, Requirement], ...] = ()
 
-
-Choice = tuple[frozenset[Constraint], ...]
+    def values(self, space: Space, rows: Rows, relaxed: Container[Constraint] = ()) -> list[str]:
+        """The label's values among the types of these offerings, as Karpenter counts them (templates.min_values_unmet)."""
+        types = space.types_of_rows(rows)
+        found = [value for value, having in space.axis(self.key).having.items() if having & types]
+        kept = [requirement for constraint, requirement in self.narrowing if constraint not in relaxed]
+        return [value for value in found if all(value in requirement for requirement in kept)]
 
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """All conditions of one NodePool for one OR-term of the pod."""
+    """All conditions of one NodePool for one OR-term of the pod.
+
+    `exact`: every condition holds or fails by itself. If not, a conflict or correction is a strong hint that must be
+    decided again (what_if.py): topology is counted, volumes are combined, minValues looks at all types together.
+    """
 
     template: Template
     variant: Variant
     filters: tuple[Filter, ...]
     choices: tuple[Choice, ...]
+    floors: tuple[Floor, ...] = ()
+    exact: bool = True
 
     @property
     def space(self) -> Space:
@@ -82,25 +102,38 @@ class Partition:
         return rows
 
 
-def partition(this: Round, template: Template, variant: Variant, groups: Sequence[Group]) -> Partition:
-    """Collects the conditions of a NodePool for a variant without preferences."""
+def partition(
+    this: Round, template: Template, variant: Variant, groups: Sequence[Group], *, picked: bool = False
+) -> Partition:
+    """Collects the conditions of a NodePool for a variant without preferences.
+
+    `picked`: topology rules count as Karpenter applies them in its order, see surroundings.topology_filters.
+    """
     asks = [(_pod_constraint(this, a), a.requirement) for a in variant.asks]
     pool = list(_pool_conditions(template))
     everything = [*asks, *pool]
     by_label = (
-        Filter(c, template.space.rows_meeting(r)) for c, r in everything if _decided_by_rows(template.space, r.key)
+        Filter(c, template.space.rows_meeting(r)) for c, r in everything if decided_by_rows(template.space, r.key)
     )
+    volumes = tuple(volume_filters(this, template, variant))
+    floors = tuple(_floors(this, template, everything))
     filters = (
         *by_label,
         *_resource_filters(this, template),
         *_limit_filters(template),
         *_availability_filters(template),
-        *_volume_filters(this, template),
-        *_topology_filters(this, template, variant, groups),
-        *_port_filters(this, template),
+        *volumes,
+        *topology_filters(this, template, variant, groups, picked=picked),
+        *port_filters(this, template),
     )
-    choices = (*_label_choices(template, asks, pool), *_taint_choices(this, template, variant), *_readiness(template))
-    return Partition(template, variant, _distinct(filters), tuple(choices))
+    choices = (
+        *_label_choices(template, asks, pool),
+        *_taint_choices(this, template, variant),
+        *_readiness(template),
+        *_emptiness(template),
+    )
+    exact = not groups and not volumes and not floors
+    return Partition(template, variant, _distinct(filters), tuple(choices), floors, exact)
 
 
 def _distinct(filters: Iterable[Filter]) -> tuple[Filter, ...]:
@@ -109,10 +142,6 @@ def _distinct(filters: Iterable[Filter]) -> tuple[Filter, ...]:
     for one in filters:
         merged[one.constraint] = merged.get(one.constraint, -1) & one.rows
     return tuple(Filter(constraint, rows) for constraint, rows in merged.items())
-
-
-def _decided_by_rows(space: Space, key: str) -> bool:
-    return bool(space.axis(key).having or space.axis(key).absent) or key in space.slot_keys
 
 
 def _pod_constraint(this: Round, ask: Ask) -> Constraint:
@@ -129,14 +158,6 @@ def _pod_constraint(this: Round, ask: Ask) -> Constraint:
         operator=requirement.operator,
         values=tuple(sorted(requirement.values)),
     )
-
-
-def wording(requirement: Requirement) -> str:
-    """A requirement in short: `In [a b]`, `Exists >=5`."""
-    listed = f" [{' '.join(sorted(requirement.values))}]" if requirement.values else ""
-    low = "" if requirement.gte is None else f" >={requirement.gte}"
-    high = "" if requirement.lte is None else f" <={requirement.lte}"
-    return f"{requirement.operator}{listed}{low}{high}"
 
 
 def _pool_conditions(template: Template) -> Iterator[tuple[Constraint, Requirement]]:
@@ -181,33 +202,19 @@ def _resource_filters(this: Round, template: Template) -> Iterator[Filter]:
         for group in template.daemons:
             needed = amount + group.overhead.get(resource, ZERO)
             fitting |= template.space.types_having(resource, needed) & group.types
-        where = _requesting_field(this, resource)
+        bearing = bearer(this.pod.spec, resource)
+        where = bearing or f"spec[{resource}]"
         constraint = Constraint(
             id=f"pod/{where}",
             kind=Kind.RESOURCE,
             object=pod,
             field=where,
             value=str(amount),
-            editor=Editor.NOBODY if resource == "pods" else Editor.POD_OWNER,
+            editor=Editor.POD_OWNER if bearing else Editor.NOBODY,
             subject=resource,
             values=(str(amount),),
         )
         yield Filter(constraint, template.space.rows_of_types(fitting))
-
-
-def _requesting_field(this: Round, resource: str) -> str:
-    """The field that asks for most of the resource: where a person would look first."""
-    spec = this.pod.spec
-    asked = [
-        (container.resources.requests.get(resource, container.resources.limits.get(resource, ZERO)), where, kind)
-        for where, containers in (("containers", spec.containers), ("initContainers", spec.init_containers))
-        for index, container in enumerate(containers)
-        for kind in (
-            f"{where}[{index}].resources.{'requests' if resource in container.resources.requests else 'limits'}",
-        )
-    ]
-    most = max(asked, key=lambda one: one[0], default=None)
-    return f"spec.{most[2]}[{resource}]" if most is not None and most[0] else f"spec[{resource}]"
 
 
 def _limit_filters(template: Template) -> Iterator[Filter]:
@@ -234,15 +241,20 @@ def _limit_filters(template: Template) -> Iterator[Filter]:
         yield Filter(constraint, template.space.rows_of_types(fitting))
 
 
+def node_class_ref(template: Template) -> ObjectRef:
+    """The NodePool's EC2NodeClass."""
+    ref = template.pool.spec.template.spec.node_class_ref
+    return ObjectRef(api_version=f"{ref.group}/v1", kind=ref.kind, name=ref.name)
+
+
 def _availability_filters(template: Template) -> Iterator[Filter]:
     """What EC2, the EC2NodeClass and the last minutes take away from the offerings."""
-    node_class = template.pool.spec.template.spec.node_class_ref
-    class_ref = ObjectRef(api_version=f"{node_class.group}/v1", kind=node_class.kind, name=node_class.name)
+    class_ref = node_class_ref(template)
     for reason, rows in template.space.reasons.items():
         kind, editor, where, subject = UNAVAILABLE[reason]
         of_class = kind in (Kind.SUBNETS, Kind.INCOMPATIBLE)
         constraint = Constraint(
-            id=f"ec2/{reason.name.lower()}" + (f"/{node_class.name}" if of_class else ""),
+            id=f"ec2/{reason.name.lower()}" + (f"/{class_ref.name}" if of_class else ""),
             kind=kind,
             object=class_ref if of_class else EC2,
             field=where,
@@ -251,87 +263,6 @@ def _availability_filters(template: Template) -> Iterator[Filter]:
             subject=subject,
         )
         yield Filter(constraint, template.space.rows & ~rows)
-
-
-def _volume_filters(this: Round, template: Template) -> Iterator[Filter]:
-    """Where the pod's volumes are: each claim's alternatives, any of which is good enough."""
-    for demand in demands(this.world, this.pod):
-        rows: Rows = 0
-        for alternative in demand.alternatives:
-            of_one = template.space.rows
-            for requirement in alternative.values():
-                of_one &= template.space.rows_meeting(requirement)
-            rows |= of_one
-        yield Filter(_volume_constraint(this, demand), rows)
-
-
-def _volume_constraint(this: Round, demand: VolumeDemand) -> Constraint:
-    values = {v for alternative in demand.alternatives for r in alternative.values() for v in r.values}
-    keys = sorted({key for alternative in demand.alternatives for key in alternative})
-    volume = ObjectRef(api_version="v1", kind="PersistentVolume", name=demand.volume)
-    storage_class = ObjectRef(api_version="storage.k8s.io/v1", kind="StorageClass", name=demand.storage_class)
-    return Constraint(
-        id=f"volume/{this.pod.metadata.namespace}/{demand.claim}",
-        kind=Kind.VOLUME,
-        object=volume if demand.volume else storage_class,
-        field="spec.nodeAffinity.required" if demand.volume else "allowedTopologies",
-        value=" or ".join(", ".join(f"{k} {wording(r)}" for k, r in a.items()) for a in demand.alternatives),
-        editor=Editor.NOBODY,
-        subject=keys[0] if keys else "",
-        values=tuple(sorted(values)),
-    )
-
-
-def _topology_filters(this: Round, template: Template, variant: Variant, groups: Sequence[Group]) -> Iterator[Filter]:
-    """The domains that each topology rule leaves to a new node of this NodePool."""
-    host = Requirements((Requirement.of(HOSTNAME, "In", (PLACEHOLDER,)),))
-    placed = template.requirements & host & variant.requirements
-    for group in groups:
-        anything = Requirement.of(group.key, "Exists")
-        choice = choose(group, this.pod, variant.strict.get(group.key, anything), placed.get(group.key, anything))
-        rows: Rows = 0
-        for pick in choice.picks:
-            decided = _decided_by_rows(template.space, group.key)
-            rows |= template.space.rows_meeting(pick) if decided else template.space.rows
-        spread = group.rule is TopologyRule.SPREAD
-        constraint = Constraint(
-            id=f"pod/{group.field}/{group.key}",
-            kind=Kind.TOPOLOGY_SPREAD if spread else Kind.POD_AFFINITY,
-            object=ref_of(this.pod),
-            field=group.field,
-            value=f"{group.rule} by {group.key}",
-            editor=Editor.POD_OWNER
-            if group.field.startswith("spec.") and "other pods" not in group.field
-            else Editor.NOBODY,
-            subject=group.key,
-            operator=str(group.rule),
-            values=tuple(f"{domain}: {count}" for domain, count in sorted(group.domains.items())),
-        )
-        yield Filter(constraint, rows)
-
-
-def _port_filters(this: Round, template: Template) -> Iterator[Filter]:
-    """Host ports that a DaemonSet already takes on every node of these types."""
-    for port in this.ports:
-        free: Types = 0
-        holders: set[str] = set()
-        for group in template.daemons:
-            if any(port.conflicts_with(other) for other in group.host_ports):
-                holders.update(group.names)
-            else:
-                free |= group.types
-        if holders:
-            constraint = Constraint(
-                id=f"pod/hostPort/{port.protocol}/{port.port}",
-                kind=Kind.HOST_PORT,
-                object=ref_of(this.pod),
-                field="spec.containers[].ports[].hostPort",
-                value=f"{port.port}/{port.protocol}",
-                editor=Editor.NOBODY,
-                subject=f"{port.port}/{port.protocol}",
-                values=tuple(sorted(holders)),
-            )
-            yield Filter(constraint, template.space.rows_of_types(free))
 
 
 def _label_choices(
@@ -416,3 +347,42 @@ def _readiness(template: Template) -> Iterator[Choice]:
             nodepool=template.name,
         )
         yield (frozenset({constraint}),)
+
+
+def _emptiness(template: Template) -> Iterator[Choice]:
+    """An EC2NodeClass for which there is no instance type at all."""
+    if not template.space.rows:
+        class_ref = node_class_ref(template)
+        constraint = Constraint(
+            id=f"ec2/no-instance-types/{class_ref.name}",
+            kind=Kind.INCOMPATIBLE,
+            object=class_ref,
+            field="spec",
+            value="no instance type is offered to it",
+            editor=Editor.NODEPOOL_OWNER,
+            subject="type",
+        )
+        yield (frozenset({constraint}),)
+
+
+def _floors(this: Round, template: Template, conditions: Sequence[tuple[Constraint, Requirement]]) -> Iterator[Floor]:
+    """The NodePool's minValues; none where Karpenter only tries its best (MIN_VALUES_POLICY=BestEffort)."""
+    if this.relax_min_values:
+        return
+    for index, e in enumerate(template.pool.spec.template.spec.requirements):
+        if e.min_values is None:
+            continue
+        key = normalised(e.key)
+        constraint = Constraint(
+            id=f"nodepool/{template.name}/minValues/{key}/{index}",
+            kind=Kind.POOL_MIN_VALUES,
+            object=ref_of(template.pool),
+            field=f"spec.template.spec.requirements[{index}].minValues",
+            value=str(e.min_values),
+            editor=Editor.NODEPOOL_OWNER,
+            subject=key,
+            values=(str(e.min_values),),
+            nodepool=template.name,
+        )
+        same = tuple((c, r) for c, r in conditions if r.key == key) if this.version >= MIN_VALUES_WITHIN else ()
+        yield Floor(constraint=constraint, key=key, needed=e.min_values, narrowing=same)

@@ -11,6 +11,7 @@ from typing import Final
 from bot.diagnosis.requirements import Requirement, Requirements, integer
 from bot.model.kubernetes import (
     Container,
+    ContainerPort,
     NodeSelectorRequirement,
     NodeSelectorTerm,
     Pod,
@@ -28,7 +29,7 @@ PODS: Final = "pods"
 _REQUIRED: Final = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
 _PREFERRED: Final = "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution"
 # Kubernetes: component-helpers resource/helpers.go, the resources that may be asked for at pod level.
-_POD_LEVEL: Final = frozenset({"cpu", "memory"})
+POD_LEVEL: Final = frozenset({"cpu", "memory"})
 _TOLERATE_PREFERENCES: Final = Toleration(operator="Exists", effect="PreferNoSchedule")
 
 
@@ -55,7 +56,7 @@ def requests_of(spec: PodSpec) -> dict[str, Quantity]:
     needed = largest((total((running, sidecars)), *starting))
     if spec.resources is not None:
         asked = {**spec.resources.limits, **spec.resources.requests}
-        needed.update({k: v for k, v in asked.items() if k in _POD_LEVEL or k.startswith("hugepages-")})
+        needed.update({k: v for k, v in asked.items() if k in POD_LEVEL or k.startswith("hugepages-")})
     return total((needed, spec.overhead, {PODS: Quantity.of(1)}))
 
 
@@ -74,13 +75,15 @@ class HostPort:
 
 
 def host_ports_of(spec: PodSpec) -> tuple[HostPort, ...]:
-    """The host ports that the pod's containers ask for; with hostNetwork every container port is one."""
-    return tuple(
-        HostPort(port.host_port or port.container_port, port.protocol, port.host_ip or "0.0.0.0")  # noqa: S104
-        for container in spec.containers
-        for port in container.ports
-        if port.host_port or (spec.host_network and port.container_port)
-    )
+    """The host ports that the pod's containers ask for."""
+    ports = (host_port(spec, port) for container in spec.containers for port in container.ports)
+    return tuple(port for port in ports if port is not None)
+
+
+def host_port(spec: PodSpec, port: ContainerPort) -> HostPort | None:
+    """The port that one container port takes on the node, if it does; with hostNetwork each one does."""
+    number = port.host_port or (port.container_port if spec.host_network else 0)
+    return HostPort(number, port.protocol, port.host_ip or "0.0.0.0") if number else None  # noqa: S104
 
 
 def tolerates(tolerations: Sequence[Toleration], taint: Taint) -> bool:

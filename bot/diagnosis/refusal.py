@@ -99,7 +99,9 @@ def _weight(cause: Cause) -> tuple[int, int, str]:
 
 
 def _case(this: Round, pool: NodePool, decision: Decision, refused: Sequence[Refused]) -> _Pool:
-    built = next((t for t in this.templates if t.pool is pool), None) or template(this.world, pool, refused, this.version)
+    built = next((t for t in this.templates if t.pool is pool), None) or template(
+        this.world, pool, refused, this.version
+    )
     solved = tuple(
         conflicts.solve(partition(this, built, variant, this.topology.groups(variant)))
         for variant in _or_terms(this, decision)

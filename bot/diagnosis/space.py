@@ -221,6 +221,10 @@ class Space:
             types |= rows >> s * len(self.types) & self.all_types
         return types
 
+    def slots_of_rows(self, rows: Rows) -> Iterator[int]:
+        """The slots in which some of the rows are."""
+        return (s for s in range(len(self.slots)) if rows >> s * len(self.types) & self.all_types)
+
     def offerings(self, rows: Rows) -> Iterator[tuple[InstanceType, Offering]]:
         """The rows themselves, slot by slot."""
         for s in range(len(self.slots)):
@@ -242,7 +246,7 @@ class Space:
         return replace(self, available=available, reasons=reasons)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def indexed(catalogue: Catalogue) -> Space:
     """The index of a Catalogue; kept, because catalogues are compared by identity and live long."""
     order: dict[tuple[tuple[str, str | None], ...], int] = {}

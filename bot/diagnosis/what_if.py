@@ -1,7 +1,7 @@
 """What if a remedy were done: its edits made in the model objects, and the decision taken again.
 
-The edits mean what bot/remediation makes of them in manifests: a resource's old and new value are the pod's total, and the
-named container alone gives way; a term that loses its last expression takes the whole required affinity with it.
+The edits mean what bot/remediation makes of them in manifests: a resource's old and new value are the pod's total (see
+lowering.py); a term that loses its last expression takes the whole required affinity with it.
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec.structs import replace as changed
 
+from bot.diagnosis.lowering import lowered, without
 from bot.diagnosis.pods import host_ports_of, requests_of
 from bot.diagnosis.scheduling import Decision, Round, solve
 from bot.diagnosis.templates import by_weight, ready_problem, template
@@ -19,15 +20,13 @@ from bot.model.diagnosis import Edit, Remedy
 from bot.model.karpenter import NodePool
 from bot.model.kubernetes import (
     Affinity,
-    Container,
     NodeSelectorRequirement,
     Pod,
     PodSpec,
-    ResourceRequirements,
     Toleration,
 )
 from bot.model.objects import decode
-from bot.model.quantities import ZERO, Quantity
+from bot.model.quantities import Quantity
 from bot.model.world import Refused, World
 
 Place = tuple[str, ...]
@@ -152,9 +151,13 @@ def _pod_affinity(spec: PodSpec, _edit: Edit, place: Place) -> PodSpec:
 def _containers(spec: PodSpec, edit: Edit, place: Place) -> PodSpec:
     if place[3] == "ports":
         return _without_host_port(spec, place)
+    return _resource(spec, edit, place)
+
+
+def _resource(spec: PodSpec, edit: Edit, _place: Place) -> PodSpec:
     if edit.new is None:
-        return _without_resource(spec, place[5])
-    return _lowered(spec, place, Quantity.parse(str(edit.old)) - Quantity.parse(str(edit.new)))
+        return without(spec, edit.subject)
+    return lowered(spec, edit.subject, Quantity.parse(str(edit.new))) or spec
 
 
 def _without_host_port(spec: PodSpec, place: Place) -> PodSpec:
@@ -166,46 +169,6 @@ def _without_host_port(spec: PodSpec, place: Place) -> PodSpec:
     return changed(spec, containers=tuple(containers))
 
 
-def _asking(container: Container, resource: str, amount: Quantity | None) -> Container:
-    """The container with another amount in requests and, where it had one, in limits."""
-    resources = container.resources
-    requests, limits = dict(resources.requests), dict(resources.limits)
-    for amounts in (requests, limits):
-        if amounts.pop(resource, None) is not None and amount is not None:
-            amounts[resource] = amount
-    return changed(container, resources=ResourceRequirements(requests=requests, limits=limits, claims=resources.claims))
-
-
-def _without_resource(spec: PodSpec, resource: str) -> PodSpec:
-    return changed(
-        spec,
-        containers=tuple(_asking(c, resource, None) for c in spec.containers),
-        init_containers=tuple(_asking(c, resource, None) for c in spec.init_containers),
-    )
-
-
-def asked(container: Container, resource: str) -> Quantity:
-    """The container's request, which its limit stands for where there is none."""
-    return container.resources.requests.get(resource, container.resources.limits.get(resource, ZERO))
-
-
-def _lowered(spec: PodSpec, place: Place, by: Quantity) -> PodSpec:
-    """One container asks for so much less; one-off init containers never for more than the pod's new total."""
-    resource, initial = place[5], place[1] == "initContainers"
-    containers, starting = list(spec.containers), list(spec.init_containers)
-    chosen = starting if initial else containers
-    container = chosen[int(place[2])]
-    left = asked(container, resource) - by
-    if left < ZERO:
-        return spec
-    total = requests_of(spec)[resource] - by
-    chosen[int(place[2])] = _asking(container, resource, left)
-    for index, one in enumerate(starting):
-        if one.restart_policy != "Always" and total < asked(one, resource):
-            starting[index] = _asking(one, resource, total)
-    return changed(spec, containers=tuple(containers), init_containers=tuple(starting))
-
-
 _OF_POD: Final[tuple[tuple[Place, Callable[[PodSpec, Edit, Place], PodSpec]], ...]] = (
     (("spec", "nodeSelector"), _selector),
     (("spec", "affinity", "nodeAffinity"), _expression),
@@ -213,7 +176,8 @@ _OF_POD: Final[tuple[tuple[Place, Callable[[PodSpec, Edit, Place], PodSpec]], ..
     (("spec", "tolerations"), _toleration),
     (("spec", "topologySpreadConstraints"), _spread),
     (("spec", "containers"), _containers),
-    (("spec", "initContainers"), _containers),
+    (("spec", "initContainers"), _resource),
+    (("spec", "resources"), _resource),
 )
 
 

@@ -144,13 +144,18 @@ class Opens:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """A ready change of one object: what `kubectl patch` would send, and its inverse."""
+    """A ready change of one object: what `kubectl patch` would send, and its inverse.
+
+    Where it is not applicable: the reason in English, its stable code, and the facts to word it in another language.
+    """
 
     target: ObjectRef
     patch_type: str
     patch: Json
     applicable: bool
     why_not: str = ""
+    why_not_code: str = ""
+    why_not_facts: Mapping[str, str] = field(default_factory=dict)
     undo: Json = None
 
 

@@ -77,9 +77,9 @@ class Rendered:
     pod: str
     headline: Line
     about: Line
+    remedies_heading: Line
     causes: tuple[RenderedCause, ...] = ()
     remedies: tuple[RenderedRemedy, ...] = ()
-    remedies_heading: Line = Line(())
     pools: tuple[RenderedPool, ...] = ()
     karpenter_says: tuple[RenderedStatement, ...] = ()
     missing: tuple[Line, ...] = ()
@@ -94,7 +94,7 @@ class Rendered:
     @property
     def other_causes(self) -> tuple[RenderedCause, ...]:
         """The causes after the first, each sentence once: several NodePools may be blocked by the same."""
-        told = {(cause.headline, cause.because): cause for cause in reversed(self.causes)}
+        told = {(cause.headline, cause.because): cause for cause in reversed(self.causes)}  # the earliest of equals
         return tuple(cause for cause in self.causes[1:] if told[cause.headline, cause.because] is cause)
 
     @property

@@ -22,6 +22,11 @@ def parse_field(field: str) -> Pointer:
     return tuple(bracketed or plain for bracketed, plain in _TOKEN.findall(field))
 
 
+def places(field: str) -> list[int]:
+    """The indexes in a field. Of two edits in one list the later is made first, for both count from before all edits."""
+    return [int(token) for token in parse_field(field) if token.isdecimal()]
+
+
 def pointer_text(pointer: Pointer) -> str:
     """The JSON pointer: `~` and `/` within a token are escaped (RFC 6901, section 3)."""
     return "".join(f"/{token.replace('~', '~0').replace('/', '~1')}" for token in pointer)

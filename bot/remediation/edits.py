@@ -13,7 +13,7 @@ from bot.model.diagnosis import Edit, Json
 from bot.model.kubernetes import Container, NodeSelectorRequirement, Pod
 from bot.model.objects import MalformedObjectError, ObjectRef, decode
 from bot.model.quantities import ZERO, Quantity, QuantityError
-from bot.remediation.documents import Pointer, at, cut, items, parse_field, put, text
+from bot.remediation.documents import Pointer, at, cut, items, parse_field, places, put, text
 from bot.remediation.owners import Carrier
 from bot.remediation.templates import Site, sites
 
@@ -70,7 +70,7 @@ def edited(owner: Carrier, pod: Pod, edits: Sequence[Edit]) -> Json:
     Raises SeveralTemplates.
     """
     document = owner.document
-    for edit in edits:
+    for edit in sorted(edits, key=lambda one: places(one.field), reverse=True):
         row = _row(edit)
         if row is None:
             return None
@@ -216,7 +216,7 @@ def _expression(document: Json, site: Site, edit: Edit, pod: Pod) -> Json:
 def _expression_of(pod: Pod, edit: Edit) -> NodeSelectorRequirement | None:
     """The pod's own expression that the edit names by its place."""
     affinity = pod.spec.affinity.node_affinity if pod.spec.affinity else None
-    numbers = [int(token) for token in parse_field(edit.field) if token.isdecimal()]
+    numbers = places(edit.field)
     if affinity is None or len(numbers) != 2:
         return None
     required = affinity.required_during_scheduling_ignored_during_execution

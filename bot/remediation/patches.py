@@ -80,6 +80,8 @@ def _patch(found: Plan) -> Patch:
         patch=cast("Json", patch),
         applicable=found.refusal is None,
         why_not=found.refusal.sentence if found.refusal else "",
+        why_not_code=found.refusal.code if found.refusal else "",
+        why_not_facts=found.refusal.facts if found.refusal else {},
         undo=cast("Json", undo),
     )
 

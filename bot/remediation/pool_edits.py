@@ -6,7 +6,7 @@ from typing import Final
 from bot.model.diagnosis import Edit, Json
 from bot.model.labels import normalised
 from bot.model.quantities import Quantity, QuantityError
-from bot.remediation.documents import Pointer, at, cut, items, parse_field, put, text
+from bot.remediation.documents import Pointer, at, cut, items, parse_field, places, put, text
 
 _REQUIREMENTS: Final = ("spec", "template", "spec", "requirements")
 _LABELS: Final = ("spec", "template", "metadata", "labels")
@@ -14,7 +14,7 @@ _LABELS: Final = ("spec", "template", "metadata", "labels")
 
 def pool_edited(document: Json, edits: Sequence[Edit]) -> Json:
     """The NodePool's document with all edits made; None when it does not hold one of the old values."""
-    for edit in edits:
+    for edit in sorted(edits, key=lambda one: places(one.field), reverse=True):
         field = parse_field(edit.field)
         make = next((make for prefix, make in _EDITORS if field[: len(prefix)] == prefix), None)
         document = make(document, edit, field) if make else None

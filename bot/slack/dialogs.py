@@ -5,14 +5,16 @@ from dataclasses import replace
 from typing import Final
 
 from bot.model.diagnosis import Json
-from bot.playbooks import Line, Phrases, value_line
+from bot.playbooks import Line, Phrases, clean, value_line
 from bot.slack.blocks import WHY, Message, button, notice
-from bot.slack.budget import MODAL_TITLE, SECTION, Block, plain_object, section, text_object
+from bot.slack.budget import MODAL_TITLE, SECTION, VALUE, Block, plain_object, section, text_object
 from bot.slack.evidence import EVIDENCE_VIEW
 from bot.slack.questions import Why, question_text
 from bot.slack.services import Choose
 
 MOST_SHOWN: Final = 20
+_NAME: Final = 63 + 1 + 253
+"""Characters of namespace/name; Kubernetes has no longer ones."""
 
 
 def choice(choose: Choose, question: Why, phrases: Phrases) -> Message:
@@ -23,9 +25,12 @@ def choice(choose: Choose, question: Why, phrases: Phrases) -> Message:
     lines = [title]
     for candidate in shown:
         exact = replace(question, pod=candidate.name, namespace=candidate.namespace)
-        pick = button(phrases.text("slack.why"), action=WHY, value=question_text(exact))
-        blocks.append({"type": "section", "text": plain_object(exact.asked), "accessory": pick})
-        lines.append(value_line(exact.asked))
+        name = clean(exact.asked, _NAME)
+        block: Block = {"type": "section", "text": plain_object(name)}
+        if len(value := question_text(exact)) <= VALUE:
+            block["accessory"] = button(phrases.text("slack.why"), action=WHY, value=value)
+        blocks.append(block)
+        lines.append(value_line(name))
     if choose.total > len(shown):
         more = phrases.line("more.candidates", count=choose.total - len(shown))
         blocks.append({"type": "context", "elements": [text_object(more)]})

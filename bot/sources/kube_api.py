@@ -121,8 +121,9 @@ class KubeConnection:
             attempts -= 1
             try:
                 answer = await self._send(method, path, query, headers, body)
-            except ReadFailed:
-                if not attempts:
+            except ReadFailed as broken:
+                # who asked waits: a server that was silent once is not waited for twice
+                if not attempts or isinstance(broken.__cause__, TimeoutError):
                     raise
                 continue
             if answer.status < 300:

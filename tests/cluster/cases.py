@@ -2,8 +2,8 @@
 
 A case is one or more NodePools and a pod that gets no node. `says` is a piece of Karpenter's own refusal: it holds the
 recorded cases of the other tests to what the pinned Karpenter really says. `cause` is the cause id that the bot must
-name. `relief` is one change, made by hand, after which Karpenter must launch a node: it proves that the case is blocked
-by what it claims and by nothing else.
+name. After the bot's first remedy Karpenter must launch a node: that proves the case is blocked by what the bot says and
+by nothing else. Where no remedy can be applied, `relief` is the change that is made by hand instead.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ class PodShape:
 class Case:
     name: str
     cause: str
-    says: str
+    says: str = ""
+    logged: str = ""
+    """Instead of `says`: what Karpenter logs where it says nothing about the single pod."""
     pod: PodShape
     pools: tuple[KubeObject, ...]
-    relief_pod: PodShape | None = None
-    """The pod as it must be for a node to come; None: the pool is changed instead."""
-    relief_pool: KubeObject | None = None
-    """A merge patch of the first pool."""
+    objects: tuple[KubeObject, ...] = ()
+    """What else must be there; namespaced objects are put into the case's namespace."""
+    relief: KubeObject | None = None
+    """A merge patch of the first NodePool, for a case whose remedies cannot be applied."""
 
 
 def _gpu_pool(**spec: object) -> KubeObject:
@@ -60,6 +62,51 @@ def _on(instance_type: str, resources: Mapping[str, str], **selector: str) -> Po
     return PodShape(resources=resources, selector={INSTANCE_TYPE: instance_type, **selector})
 
 
+def _bound_volume(name: str, zone: str) -> tuple[KubeObject, ...]:
+    """A claim that is bound already, to a volume that can be reached from one zone only; and its storage class."""
+    in_zone = {"matchExpressions": [requirement(ZONE, "In", zone)]}
+    size = {"storage": "1Ti"}
+    shared = {"accessModes": ["ReadWriteOnce"], "storageClassName": "gp3"}
+    return (
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": "gp3"},
+            "provisioner": "ebs.csi.aws.com",
+            "volumeBindingMode": "WaitForFirstConsumer",
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": name},
+            "spec": {
+                **shared,
+                "capacity": size,
+                "csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "vol-0123456789abcdef0"},
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [in_zone]}},
+                "persistentVolumeReclaimPolicy": "Retain",
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": name, "namespace": ""},
+            "spec": {**shared, "resources": {"requests": size}, "volumeName": name},
+        },
+    )
+
+
+def _near(topology_key: str, labels: Mapping[str, str]) -> KubeObject:
+    """An affinity term for pods of every namespace."""
+    return {"topologyKey": topology_key, "labelSelector": {"matchLabels": dict(labels)}, "namespaceSelector": {}}
+
+
+def _without_class(pool: KubeObject) -> KubeObject:
+    pool["spec"]["template"]["spec"]["nodeClassRef"]["name"] = "absent"
+    return pool
+
+
+_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 _SEED_PIN: Final = {ZONE: "ap-northeast-2a", "nodeType": "nvidia"}
 _NO_FIT: Final = "no instance type which had enough resources and the required offering met the scheduling requirements"
 
@@ -70,7 +117,6 @@ CASES: Final = (
         says=_NO_FIT,
         pools=(_gpu_pool(),),
         pod=PodShape(resources={GPU: "1", EFA: "8"}, selector={INSTANCE_TYPE: "g6e.8xlarge", **_SEED_PIN}),
-        relief_pod=PodShape(resources={GPU: "1", EFA: "1"}, selector={INSTANCE_TYPE: "g6e.8xlarge", **_SEED_PIN}),
     ),
     Case(
         name="gpu-16-on-p4d",
@@ -78,7 +124,6 @@ CASES: Final = (
         says="no instance type has enough resources",
         pools=(_gpu_pool(),),
         pod=_on("p4d.24xlarge", {GPU: "16"}),
-        relief_pod=_on("p4d.24xlarge", {GPU: "8"}),
     ),
     Case(
         name="zone-pin-without-the-type",
@@ -86,7 +131,6 @@ CASES: Final = (
         says="no instance type met all requirements",
         pools=(_gpu_pool(),),
         pod=PodShape(resources={GPU: "8"}, selector={INSTANCE_TYPE: "p4d.24xlarge", ZONE: "ap-northeast-2a"}),
-        relief_pod=_on("p4d.24xlarge", {GPU: "8"}),
     ),
     Case(
         name="spot-where-only-on-demand-is-offered",
@@ -94,9 +138,6 @@ CASES: Final = (
         says="no instance type met all requirements",
         pools=(node_pool("large-memory", [requirement(CAPACITY_TYPE, "In", "spot")]),),
         pod=_on("u7i-6tb.112xlarge", {"memory": "4Ti"}),
-        relief_pool={
-            "spec": {"template": {"spec": {"requirements": [requirement(CAPACITY_TYPE, "In", "spot", "on-demand")]}}}
-        },
     ),
     Case(
         name="efa-on-g5-2xlarge",
@@ -104,7 +145,6 @@ CASES: Final = (
         says=_NO_FIT,
         pools=(_gpu_pool(),),
         pod=_on("g5.2xlarge", {GPU: "1", EFA: "1"}),
-        relief_pod=_on("g5.2xlarge", {GPU: "1"}),
     ),
     Case(
         name="selector-excluded-by-the-pool",
@@ -112,11 +152,6 @@ CASES: Final = (
         says="incompatible requirements, key node.kubernetes.io/instance-type",
         pools=(node_pool("gpu", [requirement(INSTANCE_TYPE, "In", "p4d.24xlarge", "p5.48xlarge")]),),
         pod=_on("g5.2xlarge", {GPU: "1"}),
-        relief_pool={
-            "spec": {
-                "template": {"spec": {"requirements": [requirement(INSTANCE_TYPE, "In", "g5.2xlarge", "p4d.24xlarge")]}}
-            }
-        },
     ),
     Case(
         name="unknown-label",
@@ -124,7 +159,20 @@ CASES: Final = (
         says="does not have known values",
         pools=(_gpu_pool(),),
         pod=PodShape(resources={GPU: "1"}, selector={"example.com/team": "vision"}),
-        relief_pod=PodShape(resources={GPU: "1"}),
+    ),
+    Case(
+        name="unknown-label-typo",
+        cause="unknown-label",
+        says='label "topology.kubernetes.io/zoen" does not have known values (typo of "topology.kubernetes.io/zone"?)',
+        pools=(_gpu_pool(),),
+        pod=PodShape(resources={GPU: "8"}, selector={"topology.kubernetes.io/zoen": "ap-northeast-2b"}),
+    ),
+    Case(
+        name="unknown-instance-type",
+        cause="unknown-instance-type",
+        says="no instance type met all requirements",
+        pools=(_gpu_pool(),),
+        pod=_on("p4d.24xlrge", {GPU: "8"}),
     ),
     Case(
         name="taint-not-tolerated",
@@ -132,9 +180,6 @@ CASES: Final = (
         says="did not tolerate taint",
         pools=(_gpu_pool(taints=[{"key": GPU, "value": "true", "effect": "NoSchedule"}]),),
         pod=PodShape(resources={GPU: "1"}),
-        relief_pod=PodShape(
-            resources={GPU: "1"}, spec={"tolerations": [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]}
-        ),
     ),
     Case(
         name="nodepool-limit",
@@ -142,7 +187,6 @@ CASES: Final = (
         says="all available instance types exceed limits for nodepool (NodePool=gpu)",
         pools=(node_pool("gpu", [requirement(INSTANCE_TYPE, "In", "p4d.24xlarge")], limits={GPU: "4"}),),
         pod=PodShape(resources={GPU: "8"}),
-        relief_pool={"spec": {"limits": {GPU: "8"}}},
     ),
     # The same limit in a pool that smaller types fit under: Karpenter drops the types above the limit before it looks
     # at the pod, so its refusal does not speak of a limit at all.
@@ -152,7 +196,6 @@ CASES: Final = (
         says="no instance type met the scheduling requirements or had enough resources",
         pools=(_gpu_pool(limits={GPU: "4"}),),
         pod=_on("p4d.24xlarge", {GPU: "8"}),
-        relief_pool={"spec": {"limits": {GPU: "8"}}},
     ),
     Case(
         name="more-memory-than-any-type",
@@ -160,7 +203,6 @@ CASES: Final = (
         says="no instance type has enough resources",
         pools=(_gpu_pool(),),
         pod=PodShape(resources={GPU: "1", "memory": "40Ti"}),
-        relief_pod=PodShape(resources={GPU: "1", "memory": "40Gi"}),
     ),
     Case(
         name="min-values",
@@ -170,13 +212,41 @@ CASES: Final = (
             node_pool("gpu", [{**requirement(INSTANCE_TYPE, "In", "p4d.24xlarge", "p5.48xlarge"), "minValues": 2}]),
         ),
         pod=PodShape(resources={GPU: "8"}, selector={ZONE: "ap-northeast-2b"}),
-        relief_pod=None,
-        relief_pool={
-            "spec": {
-                "template": {
-                    "spec": {"requirements": [requirement(INSTANCE_TYPE, "In", "p4d.24xlarge", "p5.48xlarge")]}
-                }
-            }
-        },
+    ),
+    Case(
+        name="volume-in-another-zone",
+        cause="volume-zone-conflict",
+        says="no instance type met all requirements",
+        pools=(_gpu_pool(),),
+        objects=_bound_volume("data", "ap-northeast-2a"),
+        pod=PodShape(
+            resources={GPU: "8"},
+            selector={INSTANCE_TYPE: "p4d.24xlarge"},
+            spec={"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]},
+        ),
+    ),
+    Case(
+        name="near-a-pod-that-is-nowhere",
+        cause="affinity-deadlock",
+        says="unsatisfiable topology constraint for pod affinity",
+        pools=(_gpu_pool(),),
+        pod=PodShape(
+            resources={GPU: "1"},
+            spec={"affinity": {"podAffinity": {_REQUIRED: [_near(ZONE, {"app": "dataset-cache"})]}}},
+        ),
+    ),
+    Case(
+        name="no-nodepool",
+        cause="no-nodepool",
+        logged="no nodepools found",
+        pools=(),
+        pod=PodShape(resources={GPU: "1"}),
+    ),
+    Case(
+        name="nodepool-not-ready",
+        cause="nodepool-not-ready",
+        logged="ignoring nodepool, not ready",
+        pools=(_without_class(_gpu_pool()),),
+        pod=PodShape(resources={GPU: "1"}),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +26,13 @@ class Workbench:
     def api(self) -> Api:
         return self.bed.admin
 
+    def create_object(self, manifest: KubeObject) -> KubeObject:
+        """As `create`, in this bench's namespace where the kind has namespaces (the manifest then has an empty one)."""
+        metadata = manifest["metadata"]
+        if "namespace" in metadata:
+            manifest = {**manifest, "metadata": {**metadata, "namespace": self.namespace}}
+        return self.api.create(manifest)
+
     def set_up(self) -> None:
         self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
         wait_for(
@@ -41,6 +49,8 @@ class Workbench:
         for pool in self.api.list("karpenter.sh/v1", "NodePool"):
             self.api.delete("karpenter.sh/v1", "NodePool", pool["metadata"]["name"])
         self.api.delete("v1", "Namespace", self.namespace, propagationPolicy="Background")
+        for api_version, kind in (("v1", "PersistentVolume"), ("storage.k8s.io/v1", "StorageClass")):
+            self._remove_at_once(api_version, kind)
         self._remove_at_once("karpenter.sh/v1", "NodeClaim")
         self._remove_at_once("v1", "Node", labelSelector="karpenter.sh/nodepool")
         wait_for(
@@ -134,6 +144,15 @@ class Workbench:
         found = wait_for(f"Karpenter's refusal of {name}", lambda: self._refusal_now(name), seconds=SECONDS)
         return str(found)
 
+    def logged(self, words: str, since: str) -> str:
+        """Waits for a line of Karpenter's with these words, not older than `since` (RFC 3339), and returns it."""
+
+        def line() -> str:
+            lines = self.bed.karpenter_log(sinceTime=since).splitlines()
+            return next((each for each in lines if words in each), "")
+
+        return str(wait_for(f"Karpenter to log {words!r}", line, seconds=SECONDS))
+
     def _refusal_now(self, name: str) -> str:
         for line in reversed(self.bed.karpenter_log().splitlines()):
             if self.namespace in line and "could not schedule pod" in line:
@@ -169,6 +188,11 @@ class Workbench:
             self.api.create(manifest)
         assert refused.value.status == 422, refused.value
         return refused.value.message
+
+
+def now() -> str:
+    """RFC 3339, as `sinceTime` of a log wants it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def requirement(key: str, operator: str, *values: str) -> KubeObject:

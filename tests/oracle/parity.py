@@ -106,19 +106,23 @@ class Question:
     loose: bool
 
     def difference(self, verdicts: Iterable[Verdict]) -> tuple[str, Answer]:
-        """The first thing in which our answer differs from every one that Karpenter gives, or "", and one of Karpenter's."""
+        """The first thing in which our answer differs from every one that Karpenter gives, or "", and one of Karpenter's.
+
+        A message may be of any run, NodePool by NodePool: where Karpenter picks a domain at random, it does for each.
+        """
         outcomes = [theirs(v, self.pod) for v in verdicts]
         mine = self.mine
         steps: dict[str, Callable[[Answer], object]] = {
             "verdict": lambda a: a.verdict,
             "nodepool": lambda a: (a.verdict, a.nodepool),
             "instance types": lambda a: (a.verdict, a.nodepool, a.instance_types),
-            "message": lambda a: a,
+            "message": lambda a: (a.verdict, [name for name, _ in a.messages]),
         }
         for step in list(steps)[: 2 if self.loose else None]:
             if not any(steps[step](o) == steps[step](mine) for o in outcomes):
                 return step, outcomes[0]
-        return "", outcomes[0]
+        said = {part for o in outcomes if o.verdict == mine.verdict for part in o.messages}
+        return ("" if self.loose or said.issuperset(mine.messages) else "message"), outcomes[0]
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """The shipped pages: complete in both languages, and true to grammar whatever the facts are."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -155,7 +156,11 @@ def test_a_remedy_of_several_parts_is_one_sentence() -> None:
             old="ap-northeast-2a",
         ),
     )
-    both = _combined(("reduce-resource", "drop-node-selector"), edits)
+    parts: tuple[tuple[str, dict[str, Fact]], ...] = (
+        ("reduce-resource", {"resource": "nvidia.com/gpu", "old": "16", "new": "8", "keeps": ()}),
+        ("drop-node-selector", {"key": "topology.kubernetes.io/zone", "old": "ap-northeast-2a"}),
+    )
+    both = _combined(parts, edits)
     assert plain(said(blocked(remedies=(both,))).remedies[0].summary) == (
         "Ask for 8 `nvidia.com/gpu` instead of 16, and drop the node selector "
         "`topology.kubernetes.io/zone: ap-northeast-2a`"
@@ -175,9 +180,9 @@ def _edit(subject: str, *, old: str, new: str) -> Edit:
     )
 
 
-def _combined(parts: tuple[str, ...], edits: tuple[Edit, ...]) -> Remedy:
+def _combined(parts: tuple[tuple[str, dict[str, Fact]], ...], edits: tuple[Edit, ...]) -> Remedy:
     opens = Opens(offerings=0, instance_types=(), zones=())
-    return Remedy(id="combined", relaxes=(), edits=edits, opens=opens, nodepool="gpu", facts={"parts": parts})
+    return Remedy(id="combined", relaxes=(), edits=edits, opens=opens, nodepool="gpu", parts=parts)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -201,3 +206,27 @@ def test_a_caution_or_note_that_is_no_known_id_is_shown_as_it_is() -> None:
     rendered = said(Diagnosis(pod=POD, uid="", verdict=Verdict.BLOCKED, causes=(given,), notes=("as *it* is",)))
     assert plain(rendered.notes[0]) == "as *it* is"
     assert remedy().cautions == ()
+
+
+def test_what_the_diagnosis_names_by_an_id_is_worded() -> None:
+    other_gpu = replace(remedy(), cautions=("other-gpu",))
+    for language in LANGUAGES:
+        rendered = said(replace(blocked(remedies=(other_gpu,)), notes=("by-chance",)), language)
+        assert not {"other-gpu", "by-chance"} & {plain(rendered.remedies[0].cautions[0]), plain(rendered.notes[0])}
+
+
+def test_remedies_that_keep_a_node_do_not_claim_to_open_one() -> None:
+    keeping = replace(
+        remedy("add-do-not-disrupt", {"annotation": "karpenter.sh/do-not-disrupt", "value": "true"}),
+        opens=Opens(offerings=0, instance_types=(), zones=()),
+    )
+    rendered = said(blocked(example("node-disrupted"), remedies=(keeping,)))
+    assert plain(rendered.remedies_heading) == "What would keep the node"
+    assert plain(rendered.remedies[0].opens) == "Holds off consolidation and drift as long as the pod runs."
+
+
+def test_causes_that_say_the_same_are_told_once() -> None:
+    limit = example("nodepool-limit-exceeded")
+    rendered = said(blocked(example("taint-not-tolerated"), limit, limit, example("taint-not-tolerated")))
+    assert [one.id for one in rendered.other_causes] == ["nodepool-limit-exceeded"]
+    assert len(rendered.causes) == 4

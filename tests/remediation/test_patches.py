@@ -272,6 +272,38 @@ def test_two_objects_are_no_one_patch() -> None:
     assert "NodePool" in patch.why_not
 
 
+def test_of_several_equal_terms_just_those_named_are_dropped() -> None:
+    written = template()
+    terms = [{"topologyKey": "rack", "labelSelector": {"matchLabels": {"n": n}}} for n in "abcd"]
+    written["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"] = terms
+    chain = CHAINS["Deployment"][0](written)
+    world, pod = scene(chain, written)
+    where = "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution"
+    patch = patch_of(world, pod, remedy(*(edit(f"{where}[{i}]", "rack", "pod affinity by rack", None) for i in (0, 1))))
+    left = applied(patch.patch, chain[-1])["spec"]["template"]["spec"]["affinity"]["podAffinity"]
+    assert left == {"requiredDuringSchedulingIgnoredDuringExecution": terms[2:]}
+
+
+def test_an_init_container_that_asks_for_as_much_gives_way_too() -> None:
+    written = template()
+    check = {"name": "nccl-check", "image": "x", "resources": {"limits": {GPU: "16"}}}
+    written["spec"]["initContainers"] = [check]
+    chain = CHAINS["Deployment"][0](written)
+    world, pod = scene(chain, written)
+    after = applied(patch_of(world, pod, remedy(gpus("8"))).patch, chain[-1])["spec"]["template"]["spec"]
+    assert after["initContainers"][0]["resources"] == {"limits": {GPU: "8"}}
+    assert after["containers"][0]["resources"]["limits"][GPU] == "8"
+
+
+def test_an_override_without_tolerations_is_not_given_a_list_that_hides_the_runtimes() -> None:
+    value, _ = OVERRIDES["podTemplateOverrides"]
+    world, pod = scene(train_chain(train_job(podTemplateOverrides=value, suspend=True)), template(), NODE_JOB)
+    result = patched(world, pod, remedy(edit("spec.tolerations", GPU, None, TOLERATION)))
+    assert result.patch is not None
+    assert result.patch.target.kind == "Pod"
+    assert result.cautions == ("this-pod-only",)
+
+
 def test_the_command_is_one_shell_word_for_word() -> None:
     world, pod = scene(CHAINS["PyTorchJob"][0](template()), template(), CHAINS["PyTorchJob"][1])
     nasty = edit(f"metadata.annotations[{DO_NOT_DISRUPT}]", DO_NOT_DISRUPT, None, 'it\'s $(reboot) `x` "y"\n')

@@ -128,8 +128,7 @@ def remedies(draw: st.DrawFn) -> Remedy:
     name = draw(st.sampled_from([*sorted(REMEDIES), "combined"]) | TEXTS)
     edits = tuple(draw(st.lists(EDITS, max_size=3)))
     facts = {fact: draw(_like(example)) for fact, example in REMEDIES.get(name, {}).items()}
-    if name == "combined":
-        facts["parts"] = tuple(draw(st.sampled_from(sorted(REMEDIES)) | TEXTS) for _ in edits)
+    parts = tuple((draw(st.sampled_from(sorted(REMEDIES)) | TEXTS), {**facts}) for _ in edits)
     return Remedy(
         id=name,
         relaxes=(),
@@ -137,6 +136,7 @@ def remedies(draw: st.DrawFn) -> Remedy:
         opens=draw(OPENS),
         nodepool=draw(TEXTS),
         facts=facts,
+        parts=parts,
         cautions=draw(NAMES),
         patch=draw(PATCHES),
     )

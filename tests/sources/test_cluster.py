@@ -176,8 +176,9 @@ async def test_a_failing_server_is_asked_again_and_a_slow_one_is_named(
         "/ec2nodeclasses": Fault(hang=True),
         "/daemonsets": Fault(body=b"<html>please log in</html>"),
     }
-    async with cluster_of(tmp_path, faults=faults) as (cluster, _):
+    async with cluster_of(tmp_path, faults=faults) as (cluster, fake):
         _, world = await observed(cluster)
+        assert len([r for r in fake.requests if r.path.endswith("/ec2nodeclasses")]) == 1
     assert len(world.node_claims) == 1
     assert {gap.what: gap.why for gap in world.missing} == {
         "nodes": "HTTP 500 when asked to list nodes: etcd has no leader",

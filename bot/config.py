@@ -1,0 +1,366 @@
+"""Environment and an optional YAML file -> a frozen Config; whatever is wrong is named, all of it at once.
+
+The environment wins over the file. Secrets come from the environment, or from files that it names: SLACK_BOT_TOKEN,
+SLACK_APP_TOKEN, SLACK_SIGNING_SECRET, each also as `..._FILE`. Everything else is a row of `SETTINGS`: `slack.mode` in
+the file is KARPENTER_BOT_SLACK_MODE in the environment.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+PREFIX: Final = "KARPENTER_BOT_"
+FILE: Final = "KARPENTER_BOT_CONFIG"
+
+Value = object
+"""What YAML or an environment variable may hold, before it is looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackConfig:
+    """How to reach Slack and be reached. `mode` is `socket` or `http`; health is on the same port in both."""
+
+    mode: str = "socket"
+    bot_token: str = field(default="", repr=False)
+    app_token: str = field(default="", repr=False)
+    signing_secret: str = field(default="", repr=False)
+    host: str = "0.0.0.0"  # noqa: S104 (kubelet's probes come from outside the pod)
+    port: int = 8080
+    answer_seconds: float = 25.0
+    answers_at_once: int = 4
+    drain_seconds: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterConfig:
+    """One cluster. Without context and kubeconfig: as kubectl would find it, else the pod's own service account."""
+
+    name: str = ""
+    context: str = ""
+    kubeconfig: str = ""
+    in_cluster: bool = False
+    region: str = ""
+    assume_role: str = ""
+    external_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that can be set. `clusters` has at least one; the first is the one that is asked when none is named."""
+
+    slack: SlackConfig = field(default_factory=SlackConfig)
+    language: str = "en"
+    log_level: str = "INFO"
+    karpenter_namespaces: tuple[str, ...] = ()
+    playbooks: tuple[Path, ...] = ()
+    clusters: tuple[ClusterConfig, ...] = (ClusterConfig(),)
+
+    def cluster(self, name: str) -> ClusterConfig | None:
+        """The cluster of this name or context; the first for no name."""
+        if not name:
+            return self.clusters[0]
+        return next((c for c in self.clusters if c.name == name), None) or next(
+            (c for c in self.clusters if c.context == name), None
+        )
+
+
+class ConfigError(Exception):
+    """What is wrong, one line each: the key, what is wrong with it, what would be right."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+# -- values: each reads one kind, or raises ValueError with the end of a sentence -----------------------------------------
+
+
+def _text(value: Value) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or not str(value).strip():
+        raise ValueError("must be a text")
+    return str(value).strip()
+
+
+def _one_of(*allowed: str) -> Callable[[Value], str]:
+    def read(value: Value) -> str:
+        text = _text(value)
+        if text.lower() not in allowed:
+            near = get_close_matches(text.lower(), allowed, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"must be one of {', '.join(allowed)}, not {text!r}{hint}")
+        return text.lower()
+
+    return read
+
+
+def _number(least: float, most: float) -> Callable[[Value], float]:
+    def read(value: Value) -> float:
+        try:
+            number = float(_text(value))
+        except ValueError:
+            raise ValueError(f"must be a number, not {value!r}") from None
+        if not least <= number <= most:
+            raise ValueError(f"must be between {least:g} and {most:g}, not {number:g}")
+        return number
+
+    return read
+
+
+def _whole(least: int, most: int) -> Callable[[Value], int]:
+    def read(value: Value) -> int:
+        number = _number(least, most)(value)
+        if number != int(number):
+            raise ValueError(f"must be a whole number, not {number:g}")
+        return int(number)
+
+    return read
+
+
+def _flag(value: Value) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"must be true or false, not {value!r}")
+
+
+def _listen(value: Value) -> tuple[str, int]:
+    host, colon, port = _text(value).rpartition(":")
+    if not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ValueError(f"must be [HOST]:PORT, such as 0.0.0.0:8080, not {value!r}")
+    return (host.strip("[]") if colon and host else "0.0.0.0"), int(port)  # noqa: S104 (see SlackConfig)
+
+
+def _texts(value: Value) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()]
+    if not isinstance(value, list):
+        raise ValueError("must be a list")  # noqa: TRY004 (all readers raise the same)
+    return tuple(map(_text, value))
+
+
+def _namespaces(value: Value) -> tuple[str, ...]:
+    names = _texts(value)
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", name):
+            raise ValueError(f"names {name!r}, which cannot be a namespace")
+    return names
+
+
+def _folders(value: Value) -> tuple[Path, ...]:
+    folders = tuple(map(Path, _texts(value)))
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(f"names {str(folder)!r}, which is no folder")
+    return folders
+
+
+def _role(value: Value) -> str:
+    if not re.fullmatch(r"arn:aws[-a-z]*:iam::\d{12}:role/[\w+=,.@/-]+", text := _text(value)):
+        raise ValueError(f"must be a role's ARN (arn:aws:iam::123456789012:role/name), not {text!r}")
+    return text
+
+
+def _region(value: Value) -> str:
+    if not re.fullmatch(r"[a-z]{2,4}(?:-[a-z]+)+-\d", text := _text(value)):
+        raise ValueError(f"must be an AWS region such as ap-northeast-2, not {text!r}")
+    return text
+
+
+_CLUSTER: Final[Mapping[str, Callable[[Value], Value]]] = {
+    "context": _text,
+    "kubeconfig": _text,
+    "inCluster": _flag,
+    "region": _region,
+    "assumeRole": _role,
+    "externalId": _text,
+}
+SETTINGS: Final[Mapping[str, Callable[[Value], Value]]] = {
+    "language": _one_of("en", "ko"),
+    "logLevel": _one_of("debug", "info", "warning", "error"),
+    "karpenterNamespaces": _namespaces,
+    "playbooks": _folders,
+    "slack.mode": _one_of("socket", "http"),
+    "slack.listen": _listen,
+    "slack.answerSeconds": _number(1, 600),
+    "slack.answersAtOnce": _whole(1, 100),
+    "slack.drainSeconds": _number(0, 600),
+    # the only cluster, where there is no list of `clusters`
+    **{name: read for name, read in _CLUSTER.items() if name != "inCluster"},
+}
+_SECRETS: Final = {
+    "SLACK_BOT_TOKEN": (re.compile(r"xoxb-\S+"), "a bot token (xoxb-...)"),
+    "SLACK_APP_TOKEN": (re.compile(r"xapp-\S+"), "an app-level token (xapp-...)"),
+    "SLACK_SIGNING_SECRET": (re.compile(r"(?!xox|xapp)\S+"), "the app's signing secret"),
+}
+# A Service named karpenter-bot puts such variables into every pod of its namespace (kubernetes: pkg/kubelet/envvars).
+_SERVICE_LINK: Final = re.compile(r".*(?:_SERVICE_(?:HOST|PORT\w*)|_PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)?)")
+
+
+def variable(setting: str) -> str:
+    """The environment variable of a setting: `slack.answerSeconds` is KARPENTER_BOT_SLACK_ANSWER_SECONDS."""
+    return PREFIX + re.sub(r"(?<=[a-z])(?=[A-Z])", "_", setting).replace(".", "_").upper()
+
+
+def load_config(environment: Mapping[str, str], *, file: str = "", serving: bool = False) -> Config:
+    """Reads the environment and the file (else the one that KARPENTER_BOT_CONFIG names). Raises ConfigError.
+
+    `serving`: Slack's secrets must be there.
+    """
+    problems: list[str] = []
+    file = file or environment.get(FILE, "")
+    written = _read_file(Path(file), problems) if file else {}
+    values = {name: (f"{file}: {name}", value) for name, value in _settings(written, file, problems)}
+    values |= {name: (where, value) for name, where, value in _variables(environment, problems)}
+    read = {name: _read(where, SETTINGS[name], value, problems) for name, (where, value) in values.items()}
+    read = {name: value for name, value in read.items() if value is not None}
+    clusters = _clusters(written.get("clusters"), file, problems)
+    alone = {name: read.pop(name) for name in tuple(read) if name in _CLUSTER}
+    if clusters and alone:
+        problems.append(f"{', '.join(sorted(alone))}: set this below the cluster it is for, since there are `clusters`")
+    secrets = {name: _secret(name, environment, problems) for name in _SECRETS}
+    if serving:
+        problems += _lacking(secrets, str(read.get("slack.mode", "socket")), problems)
+    if problems:
+        raise ConfigError(problems)
+    return _config(read, secrets, clusters or (_cluster("", alone),))
+
+
+def _config(read: Mapping[str, Value], secrets: Mapping[str, str], clusters: tuple[ClusterConfig, ...]) -> Config:
+    """The frozen Config; every value has passed its reader."""
+    given: dict[str, Value] = {_snake(name): value for name, value in read.items() if "." not in name}
+    slack: dict[str, Value] = {_snake(name.partition(".")[2]): value for name, value in read.items() if "." in name}
+    if isinstance(listen := slack.pop("listen", None), tuple):
+        slack["host"], slack["port"] = listen
+    if "log_level" in given:
+        given["log_level"] = str(given["log_level"]).upper()
+    slack |= {name.removeprefix("SLACK_").lower(): secret for name, secret in secrets.items()}
+    return Config(slack=SlackConfig(**slack), clusters=clusters, **given)  # type: ignore[arg-type]
+
+
+def _cluster(name: str, values: Mapping[str, Value]) -> ClusterConfig:
+    return ClusterConfig(name=name, **{_snake(key): value for key, value in values.items()})  # type: ignore[arg-type]
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _read_file(file: Path, problems: list[str]) -> Mapping[str, Value]:
+    try:
+        written = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{file}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}")
+        return {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problems.append(f"{file}{line}: no YAML: {getattr(error, 'problem', None) or 'unreadable'}")
+        return {}
+    if written is None:
+        return {}
+    if not isinstance(written, dict):
+        problems.append(f"{file}: must hold keys and values")
+        return {}
+    return {str(key): value for key, value in written.items()}
+
+
+def _settings(written: Mapping[str, Value], file: str, problems: list[str]) -> Iterator[tuple[str, Value]]:
+    """The file's settings by their dotted names; unknown ones become problems."""
+    known = {name.partition(".")[0] for name in SETTINGS} | {"clusters"}
+    for key, value in written.items():
+        if key == "slack" and isinstance(value, dict):
+            of_slack = {name.partition(".")[2] for name in SETTINGS if name.startswith("slack.")}
+            for inner, one in value.items():
+                if f"slack.{inner}" in SETTINGS:
+                    yield f"slack.{inner}", one
+                elif "token" in str(inner).lower() or "secret" in str(inner).lower():
+                    problems.append(f"{file}: slack.{inner}: secrets belong into {', '.join(_SECRETS)}, or ..._FILE")
+                else:
+                    problems.append(f"{file}: slack.{_unknown(str(inner), of_slack)}")
+        elif key in SETTINGS:
+            yield key, value
+        elif key not in known:
+            problems.append(f"{file}: {_unknown(key, known)}")
+        elif key == "slack" and value is not None:
+            problems.append(f"{file}: slack: must hold keys and values")
+
+
+def _variables(environment: Mapping[str, str], problems: list[str]) -> Iterator[tuple[str, str, str]]:
+    """The environment's settings: name, variable, value; an empty variable is none."""
+    known = {variable(name): name for name in SETTINGS}
+    for name, value in sorted(environment.items()):
+        if name in known and value.strip():
+            yield known[name], name, value
+        elif name.startswith(PREFIX) and name not in known and name != FILE and not _SERVICE_LINK.fullmatch(name):
+            problems.append(_unknown(name, {*known, FILE}))
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.7)
+    return f"{name}: unknown; " + (f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}")
+
+
+def _read(where: str, read: Callable[[Value], Value], value: Value, problems: list[str]) -> Value:
+    try:
+        return read(value)
+    except ValueError as error:
+        problems.append(f"{where} {error}")
+        return None
+
+
+def _clusters(written: Value, file: str, problems: list[str]) -> tuple[ClusterConfig, ...]:
+    if written is None:
+        return ()
+    if not isinstance(written, dict) or not written:
+        problems.append(f"{file}: clusters: must hold names with their settings below")
+        return ()
+    found: list[ClusterConfig] = []
+    for name, keys in written.items():
+        where = f"{file}: clusters.{name}"
+        values: dict[str, Value] = {}
+        if not re.fullmatch(r"[0-9A-Za-z_](?:[-.:/@0-9A-Za-z_]{0,251}[0-9A-Za-z_])?", str(name)):
+            problems.append(f"{where}: a cluster's name must be one that people can type")
+        if keys is not None and not isinstance(keys, dict):
+            problems.append(f"{where}: must hold keys and values")
+            continue
+        for key, value in (keys or {}).items():
+            if key in _CLUSTER:
+                values[key] = _read(f"{where}.{key}", _CLUSTER[key], value, problems)
+            else:
+                problems.append(f"{where}.{_unknown(str(key), _CLUSTER)}")
+        if values.get("inCluster") and (values.get("context") or values.get("kubeconfig")):
+            problems.append(f"{where}: either inCluster or a context, not both")
+        found.append(_cluster(str(name), {key: value for key, value in values.items() if value is not None}))
+    return tuple(found)
+
+
+def _secret(name: str, environment: Mapping[str, str], problems: list[str]) -> str:
+    """A secret from its variable or the file that `..._FILE` names; its value is in no message."""
+    value, file = environment.get(name, "").strip(), environment.get(f"{name}_FILE", "").strip()
+    if value and file:
+        problems.append(f"{name}: set it or {name}_FILE, not both")
+    if file and not value:
+        try:
+            value = Path(file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{name}_FILE: {file} cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}")
+            return ""
+    form, kind = _SECRETS[name]
+    if value and not form.fullmatch(value):
+        problems.append(f"{name}: this is not {kind}")
+        return ""
+    return value
+
+
+def _lacking(secrets: Mapping[str, str], mode: str, problems: Sequence[str]) -> list[str]:
+    """What serving needs and has not, besides what was complained about already."""
+    over_http = ("SLACK_SIGNING_SECRET", "over HTTP, where anybody could pose as Slack without it")
+    over_socket = ("SLACK_APP_TOKEN", "for Socket Mode (or set slack.mode to http)")
+    needed = (("SLACK_BOT_TOKEN", "to answer in Slack"), over_http if mode == "http" else over_socket)
+    complained = " ".join(problems)
+    return [f"{name}: needed {why}" for name, why in needed if not secrets[name] and name not in complained]
