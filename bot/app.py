@@ -4,15 +4,17 @@ A question walks: a source observes a World, AWS adds its facts, `catalogues` ad
 `patched` makes remedies concrete. Words come last and elsewhere.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from bot.catalogues import Catalogues
 from bot.diagnosis import diagnose
-from bot.model.diagnosis import Diagnosis
+from bot.model.diagnosis import Diagnosis, Verdict
 from bot.model.kubernetes import Pod
 from bot.model.world import World
 from bot.remediation.patches import patched
@@ -27,6 +29,8 @@ from bot.sources.snapshot import read_snapshot
 from bot.sources.snapshot_writer import Recording, write_snapshot
 
 Clock = Callable[[], datetime]
+FEW_NODES: Final = 200
+"""Up to so many nodes it is worth reading what runs on them, to say that the pod fits one."""
 
 
 def wall_clock() -> datetime:
@@ -93,15 +97,38 @@ async def record(place: Place, question: PodQuestion, folder: Path, clock: Clock
     return folder
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What questions share: AWS with its caches, and the catalogues worked out from its facts."""
+
+    ec2: Ec2
+    catalogues: Catalogues
+
+
+async def diagnosis_of(
+    cluster: Cluster, shared: Shared, place: Place, question: PodQuestion, clock: Clock = wall_clock
+) -> Diagnosis:
+    """One live question from beginning to end. Raises the SourceErrors.
+
+    Deciding is computing, so it runs in a thread: the event loop goes on acknowledging what comes in.
+    """
+    world, pod = await observed(cluster, shared.ec2, place, question, clock)
+    diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)
+    if diagnosis.verdict is Verdict.LAUNCHABLE and 0 < len(world.nodes) <= FEW_NODES:
+        # Karpenter looks at the nodes that are there first; what runs on them is only read when that may be the answer.
+        world = await cluster.observe_placements(world)
+        diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)
+    return diagnosis
+
+
 async def answer_live(place: Place, question: PodQuestion, clock: Clock = wall_clock) -> Answered:
     """Answers from a live cluster, once, and closes every connection. Raises the SourceErrors."""
     started = time.perf_counter()
-    ec2 = Ec2()
+    shared = Shared(ec2=Ec2(), catalogues=Catalogues())
     try:
         async with await open_connection(kubeconfig=place.kubeconfig, context=place.context) as api:
             cluster = Cluster(api, name=place.context, installation=place.installation)
-            world, pod = await observed(cluster, ec2, place, question, clock)
-            diagnosis = decided(world, pod, Catalogues())
+            diagnosis = await diagnosis_of(cluster, shared, place, question, clock)
     finally:
-        ec2.close()
+        shared.ec2.close()
     return Answered(diagnosis=diagnosis, elapsed_ms=(time.perf_counter() - started) * 1000)

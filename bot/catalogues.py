@@ -65,7 +65,7 @@ def _class_of(world: World, pool: NodePool) -> EC2NodeClass | None:
     ref = pool.spec.template.spec.node_class_ref
     if ref.kind not in ("", "EC2NodeClass"):
         return None
-    return next((c for c in world.node_classes if c.metadata.name == ref.name), None)
+    return next((c for c in world.node_classes if (c.kind, c.metadata.name) == ("EC2NodeClass", ref.name)), None)
 
 
 def _with_kubelet(node_class: EC2NodeClass | None, pool: NodePool) -> EC2NodeClass | None:

@@ -4,17 +4,19 @@ A constraint that nobody can edit (what EC2 offers, a volume's zone) has none, a
 it is there to keep pods out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Final
 
 from bot.diagnosis.constraints import Partition
+from bot.diagnosis.filters import decided_by_rows
 from bot.diagnosis.lowering import lowered
+from bot.diagnosis.requirements import Requirement
 from bot.diagnosis.space import Rows, bits
 from bot.model.diagnosis import Change, Constraint, Edit, Editor, Fact, Json, Kind
-from bot.model.labels import CAPACITY_TYPE, EFA, GPU_RESOURCES, INSTANCE_TYPE, NEURON_RESOURCES, ON_DEMAND
+from bot.model.labels import CAPACITY_TYPE, EFA, GPU_RESOURCES, INSTANCE_TYPE, NEURON_RESOURCES, ON_DEMAND, ZONE
 from bot.model.quantities import NANO, ZERO, Quantity
 from bot.model.world import InstanceType
 
@@ -40,16 +42,22 @@ class Opening:
         """The values of a label among the opened offerings."""
         space = self.partition.space
         if key in space.slot_keys:
-            found = {value for s in space.slots_of_rows(self.rows) for value in space.slots[s].requirements[key].values}
-            return tuple(sorted(found))
+            of_slots = (space.slots[s].requirements.get(key) for s in space.slots_of_rows(self.rows))
+            return tuple(sorted({value for r in of_slots if r is not None for value in r.values}))
         types = space.types_of_rows(self.rows)
         return tuple(sorted(value for value, having in space.axis(key).having.items() if having & types))
 
-    def left(self, instance_type: InstanceType, resource: str) -> Quantity:
-        """What a type has for the pod: allocatable minus daemons, never below nothing."""
-        template = self.partition.template
-        position = template.space.position[instance_type.name]
-        overhead = next((g.overhead for g in template.daemons if g.types >> position & 1), {})
+    def left(self, resource: str) -> list[tuple[int, int]]:
+        """What each type has for the pod, allocatable minus daemons and never below nothing: (nano, position) pairs."""
+        amounts = self.partition.space.amounts(resource)
+        overheads = [(g.types, g.overhead.get(resource, ZERO).nano) for g in self.partition.template.daemons]
+        types = self.partition.space.types_of_rows(self.rows)
+        return [(max(amounts[i] - taken, 0), i) for of_group, taken in overheads for i in bits(of_group & types)]
+
+    def amount_left(self, resource: str, position: int) -> Quantity:
+        """The same for one type, in the format in which its allocatable is written."""
+        instance_type = self.partition.space.types[position]
+        overhead = next((g.overhead for g in self.partition.template.daemons if g.types >> position & 1), {})
         return max(instance_type.allocatable.get(resource, ZERO) - overhead.get(resource, ZERO), ZERO)
 
 
@@ -101,7 +109,8 @@ def _corrected(opening: Opening, constraint: Constraint) -> Part | None:
 
 
 def _resource(opening: Opening, constraint: Constraint) -> Part | None:
-    new = min((opening.left(t, constraint.subject) for t in opening.types), default=ZERO)
+    _, least = min(opening.left(constraint.subject), default=(0, None))
+    new = ZERO if least is None else opening.amount_left(constraint.subject, least)
     return resource_part(opening, constraint, new)
 
 
@@ -114,7 +123,7 @@ def resource_part(opening: Opening, constraint: Constraint, new: Quantity) -> Pa
         c.values[0] if len(c.values) == 1 else c.value
         for c in (f.constraint for f in opening.partition.filters)
         if c.kind in (Kind.NODE_SELECTOR, Kind.NODE_AFFINITY)
-        and c.subject == INSTANCE_TYPE
+        and c.subject in (INSTANCE_TYPE, ZONE)
         and c not in opening.relaxed
     )
     facts: dict[str, Fact] = {"resource": resource, "old": str(old), "new": str(new), "keeps": keeps}
@@ -161,14 +170,47 @@ def _toleration(opening: Opening, constraint: Constraint) -> Part | None:
 def _pool_requirement(opening: Opening, constraint: Constraint) -> Part | None:
     """The values that the pod names or the opened offerings have; with many of them, the requirement goes."""
     key, name, old = constraint.subject, constraint.nodepool, list[Json](constraint.values)
+    asks = _asks(opening, key)
+    if not decided_by_rows(opening.partition.space, key):
+        return _pool_label_requirement(constraint, asks)
     added = [v for v in opening.values(key) if v not in constraint.values]
-    asks = [a.requirement for a in opening.partition.variant.asks if a.requirement.key == key]
     asked = [v for r in asks if not r.complement for v in sorted(r.values) if v not in constraint.values]
     added = [v for v in added if v in asked] or (asked if asked and not added else added)
     if constraint.operator == "In" and 0 < len(added) <= NEW_VALUES:
         facts: dict[str, Fact] = {"nodepool": name, "key": key, "old": constraint.values, "new": tuple(added)}
         return made("add-requirement-value", constraint, Change.ADD, (old, [*old, *added]), facts)
     return dropped_requirement(constraint)
+
+
+def _pool_label_requirement(constraint: Constraint, asks: Sequence[Requirement]) -> Part | None:
+    """A requirement on a label of the NodePool's own: without it, the label would not be defined at all."""
+    if all(r.operator in ("NotIn", "DoesNotExist") for r in asks):
+        return dropped_requirement(constraint)
+    value = _common_value(asks)
+    if constraint.operator != "In" or value is None:
+        return None
+    facts: dict[str, Fact] = {
+        "nodepool": constraint.nodepool,
+        "key": constraint.subject,
+        "old": constraint.values,
+        "new": (value,),
+    }
+    old = list[Json](constraint.values)
+    return made("add-requirement-value", constraint, Change.ADD, (old, [*old, value]), facts)
+
+
+def _asks(opening: Opening, key: str) -> list[Requirement]:
+    """What the pod still asks of a label."""
+    asks = opening.partition.variant.asks
+    relaxed = {c.field for c in opening.relaxed}
+    return [a.requirement for a in asks if a.requirement.key == key and a.field not in relaxed]
+
+
+def _common_value(asks: Sequence[Requirement]) -> str | None:
+    """A value that all of these accept."""
+    named = (value for r in asks for value in sorted(r.values) if not r.complement)
+    edges = (str(edge) for r in asks for edge in (r.gte, r.lte) if edge is not None)
+    return next((v for v in (*named, *edges, "true") if all(v in r for r in asks)), None)
 
 
 def dropped_requirement(constraint: Constraint) -> Part:
@@ -178,11 +220,7 @@ def dropped_requirement(constraint: Constraint) -> Part:
 
 
 def _pool_undefined(opening: Opening, constraint: Constraint) -> Part | None:
-    asks = [a.requirement for a in opening.partition.variant.asks if a.requirement.key == constraint.subject]
-    named = (sorted(r.values)[0] for r in asks if not r.complement and r.values)
-    edges = (str(r.gte if r.gte is not None else r.lte) for r in asks if r.gte is not None or r.lte is not None)
-    candidates = (*named, *edges, "true")
-    value = next((v for v in candidates if all(v in r for r in asks)), None)
+    value = _common_value(_asks(opening, constraint.subject))
     if value is None:
         return None
     facts: dict[str, Fact] = {"nodepool": constraint.nodepool, "key": constraint.subject, "value": value}

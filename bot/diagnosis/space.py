@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 
 from bot.diagnosis.requirements import Requirement, Requirements
 from bot.model.labels import WELL_KNOWN
-from bot.model.quantities import Quantity, Resources
+from bot.model.quantities import ZERO, Quantity, Resources
 from bot.model.world import Catalogue, InstanceType, Offering, Refused, Unavailable
 
 Types = int
@@ -110,6 +110,8 @@ class Space:
     _offerings: tuple[Mapping[int, Offering], ...]
     _axes: dict[str, Axis]
     _ladders: dict[str, Ladder]
+    _amounts: dict[str, tuple[int, ...]]
+    _by_price: dict[int, tuple[int, ...]]
 
     @cached_property
     def all_types(self) -> Types:
@@ -186,6 +188,31 @@ class Space:
         if resource not in self._ladders:
             self._ladders[resource] = Ladder(self.types, resource)
         return self._ladders[resource].at_least(amount.nano)
+
+    def amounts(self, resource: str) -> tuple[int, ...]:
+        """The allocatable nano-units of one resource, type by type."""
+        if resource not in self._amounts:
+            self._amounts[resource] = tuple(t.allocatable.get(resource, ZERO).nano for t in self.types)
+        return self._amounts[resource]
+
+    def cheapest(self, rows: Rows) -> tuple[InstanceType, Offering] | None:
+        """Of some rows the one with the lowest price; without any price, the first by name and zone."""
+        best: tuple[tuple[float, str, str], InstanceType, Offering] | None = None
+        for s in self.slots_of_rows(rows):
+            types = rows >> s * len(self.types) & self.all_types
+            first = next(i for i in self._priced(s) if types >> i & 1)
+            offering = self._offerings[s][first]
+            order = (_price(offering), self.types[first].name, offering.zone)
+            if best is None or order < best[0]:
+                best = order, self.types[first], offering
+        return best[1:] if best else None
+
+    def _priced(self, slot: int) -> tuple[int, ...]:
+        """The types of one slot, the cheapest first."""
+        if slot not in self._by_price:
+            of_slot = self._offerings[slot]
+            self._by_price[slot] = tuple(sorted(of_slot, key=lambda i: (_price(of_slot[i]), self.types[i].name)))
+        return self._by_price[slot]
 
     def slots_meeting(self, requirements: Requirements) -> tuple[int, ...]:
         """Slots that Karpenter finds compatible (offering.Requirements against the NodeClaim's)."""
@@ -275,6 +302,8 @@ def indexed(catalogue: Catalogue) -> Space:
         _offerings=tuple(offerings),
         _axes={},
         _ladders={},
+        _amounts={},
+        _by_price={},
     )
 
 

@@ -1,9 +1,11 @@
 """The door as a process: what it refuses, what it says of its health, how it starts and ends, what it never logs."""
 
 import asyncio
+import io
 import logging
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -57,13 +59,27 @@ async def test_only_slack_is_listened_to(slack: FakeSlack, caplog: pytest.LogCap
 
 async def test_what_is_too_large_or_elsewhere_is_refused(slack: FakeSlack) -> None:
     async with door(slack, Scripted(), mode="http") as bot:
-        hooks = slack.webhooks
-        assert hooks
-        body = b"x" * (BODY + 1)
-        assert (await hooks.send(body, sign(slack.app.signing_secret, body, 0)))[0] == 413
         base = f"http://127.0.0.1:{bot.port}"
+        too_large = io.BytesIO(b"x" * (BODY + 1))
+        async with aiohttp.ClientSession() as session, session.post(f"{base}{EVENTS_PATH}", data=too_large) as response:
+            assert response.status == 413
         assert await status(f"{base}{EVENTS_PATH}") == 405
         assert await status(f"{base}/metrics") == 404
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"payload=%7B", b"payload=1", b"\xff\xfe", b"a=" * 9_000])
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "text/plain; charset=nope"])
+async def test_garbage_is_refused_whoever_signs_it(
+    slack: FakeSlack, caplog: pytest.LogCaptureFixture, body: bytes, kind: str
+) -> None:
+    async with door(slack, Scripted(), mode="http"):
+        hooks = slack.webhooks
+        assert hooks
+        for claim in ({}, {"X-Slack-Signature": "v0=ü", "X-Slack-Request-Timestamp": "soon"}):
+            assert (await hooks.send(body, {"Content-Type": kind, **claim}))[0] == 401
+        signed = sign(slack.app.signing_secret, body, int(time.time()))
+        assert (await hooks.send(body, {"Content-Type": kind, **signed}))[0] < 500
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_over_a_socket_nobody_can_post(slack: FakeSlack) -> None:

@@ -1,0 +1,159 @@
+"""The serving bot's composition root: settings in, Slack's door open, one shared set of connections and caches behind it."""
+
+import asyncio
+import logging
+import os
+import secrets
+import sys
+from collections import OrderedDict
+from typing import Final
+
+from bot import app, packaged
+from bot.catalogues import Catalogues
+from bot.config import ClusterConfig, Config, ConfigError, load_config
+from bot.model.diagnosis import Diagnosis
+from bot.playbooks import Phrases, Playbooks, Rendered, check_playbooks, render
+from bot.playbooks.focus import focused
+from bot.slack import serving
+from bot.slack.questions import Why
+from bot.slack.services import Answered, Candidate, Choose, Failed, Reply
+from bot.sources.aws import Account
+from bot.sources.cluster import Cluster
+from bot.sources.ec2 import Ec2
+from bot.sources.errors import (
+    ClusterUnreachable,
+    CredentialsExpired,
+    NotPermitted,
+    PodNotFound,
+    SeveralPods,
+    SourceError,
+)
+from bot.sources.karpenter_side import Installation
+from bot.sources.kube_api import KubeConnection, open_connection
+from bot.sources.pod_search import PodQuestion
+
+LOG: Final = logging.getLogger(__name__)
+KEPT_ANSWERS: Final = 500
+"""Answers whose evidence can still be opened; older buttons say that theirs is gone."""
+_CODES: Final[tuple[tuple[type[SourceError], str], ...]] = (
+    (CredentialsExpired, "credentials-expired"),
+    (NotPermitted, "not-permitted"),
+    (ClusterUnreachable, "cluster-unreachable"),
+)
+
+
+class Desk:
+    """Answers the questions that come in from Slack (bot.slack.services.Services)."""
+
+    def __init__(self, config: Config, playbooks: Playbooks, ec2: Ec2 | None = None) -> None:
+        self._config = config
+        self._playbooks = playbooks
+        self._ec2 = ec2 or Ec2()
+        self._catalogues = Catalogues()
+        self._answers: OrderedDict[str, Diagnosis] = OrderedDict()
+        self._connections: dict[str, tuple[KubeConnection, Cluster]] = {}
+        self._connecting = asyncio.Lock()
+
+    async def why(self, question: Why) -> Reply:
+        """Answers, offers the pods that fit, or says in a code why there is no answer."""
+        config = self._config.cluster(question.cluster)
+        if config is None:
+            known = tuple(c.name or c.context for c in self._config.clusters)
+            return Failed(code="unknown-cluster", facts={"asked": question.cluster, "known": known})
+        try:
+            diagnosis = await self._diagnosis(config, PodQuestion(name=question.pod, namespace=question.namespace))
+        except PodNotFound as error:
+            if error.fits:
+                return Failed(code="no-pending-pods", facts={"asked": question.asked, "others": error.fits})
+            return Failed(code="pod-not-found", facts={"asked": question.asked, "near": error.nearest})
+        except SeveralPods as error:
+            candidates = (Candidate(namespace=n, name=p) for n, _, p in (c.partition("/") for c in error.candidates))
+            return Choose(candidates=tuple(candidates), asked=question.asked, total=error.total)
+        except SourceError as error:
+            code = next((code for kind, code in _CODES if isinstance(error, kind)), "cluster-unreachable")
+            return Failed(code=code, facts={"asked": question.asked, "why": str(error)})
+        return Answered(answer_id=self._keep(diagnosis), rendered=self._rendered(diagnosis, question.language))
+
+    async def evidence(self, answer_id: str, language: str) -> Rendered | None:
+        """A kept answer once more."""
+        diagnosis = self._answers.get(answer_id)
+        return self._rendered(diagnosis, language) if diagnosis is not None else None
+
+    def phrases(self, language: str) -> Phrases:
+        """A language's sentences."""
+        return self._playbooks.phrases(language)
+
+    async def close(self) -> None:
+        """Ends every connection and thread."""
+        for connection, _ in self._connections.values():
+            await connection.close()
+        self._ec2.close()
+
+    async def _diagnosis(self, config: ClusterConfig, question: PodQuestion) -> Diagnosis:
+        cluster = await self._cluster(config)
+        shared = app.Shared(ec2=self._ec2, catalogues=self._catalogues)
+        return await app.diagnosis_of(cluster, shared, _place(self._config, config), question)
+
+    async def _cluster(self, config: ClusterConfig) -> Cluster:
+        async with self._connecting:
+            known = self._connections.get(config.name)
+            if known is None:
+                connection = await open_connection(kubeconfig=config.kubeconfig, context=config.context)
+                place = _place(self._config, config)
+                cluster = Cluster(connection, name=config.name or config.context, installation=place.installation)
+                known = self._connections[config.name] = (connection, cluster)
+        return known[1]
+
+    def _rendered(self, diagnosis: Diagnosis, language: str) -> Rendered:
+        rendered = render(focused(diagnosis), self._playbooks, language or self._config.language)
+        for problem in rendered.problems:
+            LOG.warning("a playbook could not be used: %s", problem)
+        return rendered
+
+    def _keep(self, diagnosis: Diagnosis) -> str:
+        answer_id = secrets.token_urlsafe(16)
+        self._answers[answer_id] = diagnosis
+        while len(self._answers) > KEPT_ANSWERS:
+            self._answers.popitem(last=False)
+        return answer_id
+
+
+def _place(config: Config, cluster: ClusterConfig) -> app.Place:
+    return app.Place(
+        context=cluster.context,
+        kubeconfig=cluster.kubeconfig,
+        region=cluster.region,
+        account=Account(role_arn=cluster.assume_role, external_id=cluster.external_id),
+        installation=Installation(namespaces=config.karpenter_namespaces),
+    )
+
+
+async def serve(config: Config, playbooks: Playbooks, *, api_url: str | None = None) -> None:
+    """Serves Slack until it is told to stop. Raises serving.CannotServe."""
+    desk = Desk(config, playbooks)
+    try:
+        await serving.serve(config, desk, api_url=api_url)
+    finally:
+        await desk.close()
+
+
+def run(file: str) -> int:
+    """The `serve` command: reads the settings, says in one line each what is wrong with them, serves."""
+    try:
+        config = load_config(os.environ, file=file, serving=True)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"karpenter-bot: {problem}", file=sys.stderr)
+        return 2
+    logging.basicConfig(
+        level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    playbooks = packaged.load_playbooks(tuple(str(folder) for folder in config.playbooks))
+    for broken in check_playbooks(playbooks):
+        LOG.warning("playbook: %s", broken)
+    try:
+        asyncio.run(serve(config, playbooks, api_url=os.environ.get("SLACK_API_URL")))
+    except serving.CannotServe as error:
+        print(f"karpenter-bot: {error}", file=sys.stderr)
+        return 4
+    return 0
