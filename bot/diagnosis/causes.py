@@ -25,17 +25,18 @@ LISTED: Final = 5
 
 KINDS: Final[tuple[tuple[Kind, str], ...]] = (
     (Kind.POOL_NOT_READY, "nodepool-not-ready"),
+    (Kind.POOL_MIN_VALUES, "min-values-unmet"),
     (Kind.POOL_TAINT, "taint-not-tolerated"),
     (Kind.POOL_UNDEFINED, "unknown-label"),
     (Kind.HOST_PORT, "host-port-conflict"),
     (Kind.TOPOLOGY_SPREAD, "topology-unsatisfiable"),
     (Kind.POD_AFFINITY, "topology-unsatisfiable"),
-    (Kind.POOL_MIN_VALUES, "min-values-unmet"),
     (Kind.REFUSED, "capacity-unavailable"),
     (Kind.RESERVATION, "capacity-unavailable"),
     (Kind.POOL_LIMIT, "nodepool-limit-exceeded"),
     (Kind.VOLUME, "volume-zone-conflict"),
     (Kind.RESOURCE, "resource-exceeds-instance"),
+    (Kind.DAEMON_OVERHEAD, "resource-exceeds-instance"),
     (Kind.SUBNETS, "subnet-missing-in-zone"),
     (Kind.OFFERED, "zone-not-offered"),
     (Kind.PRICE, "capacity-type-not-offered"),
@@ -89,6 +90,8 @@ class _Reading:
         match main.kind:
             case Kind.POOL_NOT_READY:
                 return not_ready(self.world, self.partition)
+            case Kind.POOL_MIN_VALUES:
+                return self._min_values(main)
             case Kind.POOL_TAINT | Kind.TOLERATIONS:
                 return self._taint()
             case Kind.POOL_UNDEFINED:
@@ -104,7 +107,7 @@ class _Reading:
                 return self._limit(main)
             case Kind.VOLUME:
                 return self._volume()
-            case Kind.RESOURCE:
+            case Kind.RESOURCE | Kind.DAEMON_OVERHEAD:
                 return self._resource()
             case Kind.SUBNETS | Kind.OFFERED | Kind.PRICE:
                 return self._offering(main)
@@ -130,6 +133,13 @@ class _Reading:
 
     def _by(self, *kinds: Kind) -> tuple[Constraint, ...]:
         return tuple(c for c in self.constraints if c.kind in kinds)
+
+    def _min_values(self, main: Constraint) -> tuple[str, dict[str, Fact]]:
+        floor = next(f for f in self.partition.floors if f.constraint == main)
+        others = {f.constraint for f in self.partition.filters if f.constraint not in self.constraints}
+        have = floor.values(self.partition.space, self.partition.passing(others), others)
+        facts: dict[str, Fact] = {"key": floor.key, "needed": floor.needed, "have": len(have), "values": _few(have)}
+        return "min-values-unmet", {"nodepool": main.nodepool, **facts}
 
     def _taint(self) -> tuple[str, dict[str, Fact]]:
         taint = self._by(Kind.POOL_TAINT)[0]
@@ -221,10 +231,10 @@ class _Reading:
         }
 
     def _resource(self) -> tuple[str, dict[str, Fact]]:
-        rows = self._rows(Kind.RESOURCE)
+        rows = self._rows(Kind.RESOURCE, Kind.DAEMON_OVERHEAD)
         most = self._types(rows)
         types = self._types(self._as_pinned(rows)) or most
-        resources = self._by(Kind.RESOURCE)
+        resources = self._by(Kind.RESOURCE) or self._by(Kind.DAEMON_OVERHEAD)
         requested = {c: Quantity.parse(c.values[0]) for c in resources}
         # of several resources, the one that the types come nearest to lacking altogether is the one to name
         worst = min(resources, key=lambda c: _most(types, c.subject).nano / max(requested[c].nano, 1))

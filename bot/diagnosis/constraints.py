@@ -120,6 +120,7 @@ def partition(
     filters = (
         *by_label,
         *_resource_filters(this, template),
+        *_daemon_filters(template),
         *_limit_filters(template),
         *_availability_filters(template),
         *volumes,
@@ -213,6 +214,29 @@ def _resource_filters(this: Round, template: Template) -> Iterator[Filter]:
             editor=Editor.POD_OWNER if bearing else Editor.NOBODY,
             subject=resource,
             values=(str(amount),),
+        )
+        yield Filter(constraint, template.space.rows_of_types(fitting))
+
+
+def _daemon_filters(template: Template) -> Iterator[Filter]:
+    """Types that the DaemonSets alone overfill; there the pod does not fit whatever it asks for."""
+    for resource in sorted({name for group in template.daemons for name in group.overhead}):
+        holding = [(group, group.overhead.get(resource, ZERO)) for group in template.daemons]
+        fitting = sum(template.space.types_having(resource, amount) & group.types for group, amount in holding)
+        if fitting == template.space.all_types:
+            continue
+        names = sorted({name for group, amount in holding if amount for name in group.names})
+        most = max(amount for _, amount in holding)
+        constraint = Constraint(
+            id=f"nodepool/{template.name}/daemons/{resource}",
+            kind=Kind.DAEMON_OVERHEAD,
+            object=ObjectRef(api_version="apps/v1", kind="DaemonSet", name=", ".join(names)),
+            field=f"spec.template.spec.containers[].resources.requests[{resource}]",
+            value=str(most),
+            editor=Editor.NOBODY,
+            subject=resource,
+            values=(str(most),),
+            nodepool=template.name,
         )
         yield Filter(constraint, template.space.rows_of_types(fitting))
 

@@ -79,7 +79,9 @@ def edits(opening: Opening, constraint: Constraint) -> tuple[Part, ...]:
     return tuple(p for p in (_corrected(opening, constraint), part) if p is not None)
 
 
-def made(remedy: str, constraint: Constraint, change: Change, values: tuple[Json, Json], facts: dict[str, Fact]) -> Part:
+def made(
+    remedy: str, constraint: Constraint, change: Change, values: tuple[Json, Json], facts: dict[str, Fact]
+) -> Part:
     """An edit of the constraint's own field."""
     old, new = values
     edit = Edit(
@@ -229,7 +231,9 @@ def _pool_undefined(opening: Opening, constraint: Constraint) -> Part | None:
 
 def _limit(opening: Opening, constraint: Constraint) -> Part | None:
     one = Quantity.of(1)
-    capacity = (one if constraint.subject == "nodes" else t.capacity.get(constraint.subject, ZERO) for t in opening.types)
+    capacity = (
+        one if constraint.subject == "nodes" else t.capacity.get(constraint.subject, ZERO) for t in opening.types
+    )
     return limit_part(opening, constraint, min(capacity, default=one))
 
 

@@ -11,20 +11,18 @@ from bot.diagnosis import conflicts
 from bot.diagnosis.causes import cause_of
 from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.constraints import Partition, partition
+from bot.diagnosis.offers import offers
 from bot.diagnosis.pods import Variant, first_variant, untolerated
-from bot.diagnosis.remedies import MOST_EDITS, dated, rank, remedies
-from bot.diagnosis.scheduling import Attempt, Decision, Round
+from bot.diagnosis.scheduling import Attempt, Decision, Round, attempt_template
 from bot.diagnosis.space import bits
-from bot.diagnosis.templates import Template, by_weight, min_values_unmet, template
+from bot.diagnosis.templates import Template, by_weight, template
 from bot.karpenter import Clause, Finding, Refusal, format_refusal
-from bot.model.diagnosis import Cause, Constraint, Editor, Fact, Kind, PoolVerdict, Remedy
+from bot.model.diagnosis import Cause, Editor, Fact, Kind, PoolVerdict, Remedy
 from bot.model.karpenter import NodePool
 from bot.model.labels import NODEPOOL, WELL_KNOWN
-from bot.model.objects import ref_of
 from bot.model.world import Refused
 
 MOST_CAUSES: Final = 12
-MOST_REMEDIES: Final = 8
 _APART: Final = {
     Kind.POOL_REQUIREMENT: 2.0,
     Kind.POOL_LABEL: 2.0,
@@ -82,7 +80,7 @@ def explain(this: Round, decision: Decision, refused: Sequence[Refused]) -> Expl
                 named = tuple(dict.fromkeys((*known.nodepools, *cause.nodepools)))
                 causes[key] = replace(known, nodepools=named, facts={**known.facts, "nodepools": named})
         verdicts.append(_verdict(this, pool, own, intended=position == 0))
-    offered = _remedies(this, pools)
+    offered = offers(this, [pool.solved for pool in pools], refused)
     order = {name: i for i, name in enumerate(p.name for p in verdicts)}
     told = sorted(causes.values(), key=lambda c: (min(order[n] for n in c.nodepools), _weight(c)))
     return Explanation(causes=tuple(told[:MOST_CAUSES]), remedies=offered, nodepools=tuple(verdicts))
@@ -102,12 +100,18 @@ def _case(this: Round, pool: NodePool, decision: Decision, refused: Sequence[Ref
     built = next((t for t in this.templates if t.pool is pool), None) or template(
         this.world, pool, refused, this.version
     )
-    solved = tuple(
-        conflicts.solve(partition(this, built, variant, this.topology.groups(variant)))
-        for variant in _or_terms(this, decision)
-    )
+    solved = tuple(_solved(this, built, variant) for variant in _or_terms(this, decision))
     attempt = next((a for a in decision.refusals if a.template.pool is pool), None)
     return _Pool(template=built, solved=solved, attempt=attempt, nearness=_nearness(this, built, solved))
+
+
+def _solved(this: Round, built: Template, variant: Variant) -> Solved:
+    """The conditions as they are, or where these leave something that Karpenter does not find, as it applies them."""
+    groups = this.topology.groups(variant)
+    solved = conflicts.solve(partition(this, built, variant, groups))
+    if solved.conflicts or not groups or attempt_template(this, built, variant, groups).launches:
+        return solved
+    return conflicts.solve(partition(this, built, variant, groups, picked=True))
 
 
 def _or_terms(this: Round, decision: Decision) -> list[Variant]:
@@ -139,81 +143,12 @@ def _nearness(this: Round, built: Template, solved: Sequence[Solved]) -> tuple[f
 
 def _causes(this: Round, pool: _Pool, refused: Sequence[Refused]) -> list[Cause]:
     found = [cause_of(conflict, solved, this.world, refused) for solved in pool.solved for conflict in solved.conflicts]
-    if not found:
-        unmet = _min_values_cause(this, pool)
-        found = [unmet] if unmet else []
     if not found and pool.attempt is not None:
         message = message_of(pool.attempt.findings, this.version)
         facts: dict[str, Fact] = {"message": message, "nodepools": (pool.template.name,)}
         found = [Cause(id="unexplained", constraints=(), facts=facts, nodepools=(pool.template.name,))]
     found.sort(key=_weight)
     return found
-
-
-def _min_values_cause(this: Round, pool: _Pool) -> Cause | None:
-    """minValues is a rule about the set of types that is left, not about any one offering."""
-    built = pool.template
-    requirements = built.requirements & first_variant(this.pod, respect_preferences=False).requirements
-    types = built.space.types_of_rows(pool.solved[0].partition.passing()) if pool.solved else 0
-    unmet = min_values_unmet(requirements, built.space, types, this.version)
-    for key, have in sorted(unmet.items()):
-        constraint = min_values_constraint(built, key)
-        facts: dict[str, Fact] = {
-            "nodepool": built.name,
-            "key": key,
-            "needed": requirements[key].min_values or 0,
-            "have": have,
-        }
-        evidence = (
-            f"{constraint.object} {constraint.field}: minValues {facts['needed']}",
-            f"values left of {key}: {have}",
-        )
-        return Cause(
-            id="min-values-unmet",
-            constraints=(constraint,),
-            facts={**facts, "nodepools": (built.name,)},
-            evidence=evidence,
-            nodepools=(built.name,),
-        )
-    return None
-
-
-def min_values_constraint(built: Template, key: str) -> Constraint:
-    """The NodePool's minValues on one key, as a constraint."""
-    requirements = built.pool.spec.template.spec.requirements
-    index = next((i for i, r in enumerate(requirements) if r.key == key and r.min_values is not None), 0)
-    return Constraint(
-        id=f"nodepool/{built.name}/minValues/{key}",
-        kind=Kind.POOL_MIN_VALUES,
-        object=ref_of(built.pool),
-        field=f"spec.template.spec.requirements[{index}].minValues",
-        value=str(requirements[index].min_values if requirements else ""),
-        editor=Editor.NODEPOOL_OWNER,
-        subject=key,
-        nodepool=built.name,
-    )
-
-
-def _remedies(this: Round, pools: Sequence[_Pool]) -> tuple[Remedy, ...]:
-    """The best remedies; the same edits are offered once.
-
-    A NodePool that the pod is not meant for gets a say only where one edit makes it fit.
-    """
-    found: dict[tuple[object, ...], tuple[tuple[float, ...], Remedy]] = {}
-    for position, pool in enumerate(pools):
-        for solved in pool.solved:
-            for remedy in remedies(solved, MOST_EDITS if position == 0 else 1):
-                score, *rest = rank(remedy)
-                edits = tuple((e.field, e.subject, str(e.object), repr(e.new)) for e in remedy.edits)
-                ranked = ((score + 300 * min(position, 1), float(position), *rest), remedy)
-                if edits not in found or ranked[0] < found[edits][0]:
-                    found[edits] = ranked
-    ordered = sorted(found.values(), key=lambda one: one[0])
-    own = [
-        one for one in ordered if one[1].nodepool == pools[0].template.name or "shared-nodepool" not in one[1].cautions
-    ]
-    ordered = own or ordered
-    return tuple(dated(remedy, this.world.ec2) for _, remedy in ordered[:MOST_REMEDIES])
 
 
 def _verdict(this: Round, pool: _Pool, causes: Sequence[Cause], *, intended: bool) -> PoolVerdict:

@@ -273,6 +273,10 @@ class Space:
         return replace(self, available=available, reasons=reasons)
 
 
+def _price(offering: Offering) -> float:
+    return float("inf") if offering.price is None else offering.price
+
+
 @lru_cache(maxsize=16)
 def indexed(catalogue: Catalogue) -> Space:
     """The index of a Catalogue; kept, because catalogues are compared by identity and live long."""

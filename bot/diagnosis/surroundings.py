@@ -72,7 +72,9 @@ def topology_filters(
         anything = Requirement.of(group.key, "Exists")
         seen = picked or group.key == HOSTNAME
         within = placed.get(group.key, anything) if seen else anything
-        choice = choose(group, this.pod, variant.strict.get(group.key, anything), within)
+        asked = variant.strict.get(group.key, anything)
+        apart = not picked and group.rule is TopologyRule.ANTI_AFFINITY  # what the pod asks of the label is a filter too
+        choice = choose(group, this.pod, anything if apart else asked, within)
         allowed = choice.picks if picked else tuple(Requirement.of(group.key, "In", (d,)) for d in choice.valid)
         yield Filter(_topology_constraint(this, group), _rows_of(template, placed, group, allowed))
 

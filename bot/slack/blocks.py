@@ -18,6 +18,7 @@ from bot.playbooks import (
     RenderedRemedy,
     Span,
     clean,
+    cut,
     escape,
     value_line,
 )
@@ -50,6 +51,8 @@ _BECAUSE: Final = 2_400
 _ALSO: Final = 1_000
 _REMEDY: Final = 900
 _CONTEXT: Final = 900
+_SPOKEN: Final = 500  # a line of the top-level text: nobody listens to a longer one
+_SPOKEN_CAUSES: Final = 3
 _POD: Final = 320  # a namespace has at most 63 characters, a pod's name 253
 
 
@@ -188,7 +191,6 @@ def button(label: str, *, action: str, value: str) -> Block:
 def _answer_text(rendered: Rendered, phrases: Phrases, *, evidence: bool) -> str:
     """The whole answer without blocks: verdict, object, why, what to do, what was not read."""
     lines = [rendered.headline, rendered.about, *rendered.because]
-    lines += [_joined(_text("• "), cause.headline) for cause in rendered.other_causes]
     own = rendered.causes[0].remedies if rendered.causes else ()
     if own or rendered.remedies:
         lines += [rendered.remedies_heading, *own]
@@ -199,15 +201,23 @@ def _answer_text(rendered: Rendered, phrases: Phrases, *, evidence: bool) -> str
         lines += [_more(phrases, "remedies")(left)] if left > 0 else []
     if rendered.causes and not own and not rendered.remedies:
         lines += rendered.causes[0].check
+    others = rendered.other_causes
+    lines += _also(rendered, phrases)[: _SPOKEN_CAUSES + 1] if others else []
+    lines += [_more(phrases, "causes")(len(others) - _SPOKEN_CAUSES)] if len(others) > _SPOKEN_CAUSES else []
+    lines += [phrases.line("slack.evidence-hint")] if evidence else []
     if rendered.missing:
         lines += [phrases.line("heading.missing"), *rendered.missing]
-    lines += [phrases.line("slack.evidence-hint")] if evidence else []
     return notice(lines, phrases)
 
 
 def notice(lines: Sequence[Line], phrases: Phrases) -> str:
     """Lines as a message's top-level text: escaped, without links of anybody's making, at most 4,000 characters."""
-    return "\n".join(fitting(lines, _more(phrases, "lines"), TEXT, lambda line: defused(as_plain(line))))
+
+    def written(line: Line) -> str:
+        return defused(as_plain(line))
+
+    short = [cut(line, _SPOKEN, written) for line in lines]
+    return "\n".join(fitting(short, _more(phrases, "lines"), TEXT, written))
 
 
 def defused(text: str) -> str:

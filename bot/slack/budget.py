@@ -58,14 +58,15 @@ def as_plain(line: Line) -> str:
 def fitting(lines: Sequence[Line], more: More, most: int, written: Callable[[Line], str]) -> list[str]:
     """As many lines as fit into `most` characters, each written, with line ends counted; then how many more.
 
-    The first line is shortened rather than left out, so that there is always something to read.
+    Of several lines none takes more than a quarter: a log line must not push out what follows it.
     """
+    longest = most if len(lines) == 1 else most // 4
     taken: list[str] = []
     used = 0
     for index, line in enumerate(lines):
         rest = written(more(len(lines) - index))
         room = most - used - (len(rest) + 1 if index < len(lines) - 1 else 0)
-        text = written(line if taken else cut(line, room - 1, written))
+        text = written(cut(line, min(longest, room - 1) if not taken else longest, written))
         if len(text) + 1 > room:
             if taken and used + len(rest) <= most:
                 taken.append(rest)

@@ -17,29 +17,28 @@ from bot.slack.budget import (
     More,
     plain_object,
     section,
-    text_object,
 )
 
 EVIDENCE_VIEW: Final = "evidence"
-_MOST_PREFORMATTED: Final = 2_500
+_MOST_TEXT: Final = 1_500
+_MOST_PREFORMATTED: Final = 2_000
 _MOST_STATEMENTS: Final = 3
 
 
 def evidence_modal(rendered: Rendered, phrases: Phrases) -> dict[str, Json]:
     """A modal for views.open: per cause where each condition is written and what to check; then what Karpenter said."""
     more = _more(phrases, "lines")
-    budget = Budget(blocks=MODAL_BLOCKS - 1, characters=MODAL)
-    budget.take({"type": "context", "elements": [text_object(rendered.about)]})
-    budget.take_all([_cause(cause, phrases) for cause in rendered.causes], _more(phrases, "causes"))
-    budget.take_all(_rest(rendered, phrases), more)
-    if len(budget.taken) == 1:
-        budget.take(section([rendered.headline], more))
+    rest = Budget(blocks=MODAL_BLOCKS // 2, characters=MODAL // 2)
+    rest.take_all(_rest(rendered, phrases), more)
+    causes = Budget(blocks=MODAL_BLOCKS // 2, characters=MODAL // 2)
+    causes.take(section([rendered.headline, rendered.about], more))
+    causes.take_all([_cause(cause, phrases) for cause in rendered.causes], _more(phrases, "causes"))
     return {
         "type": "modal",
         "callback_id": EVIDENCE_VIEW,
         "title": plain_object(phrases.text("slack.evidence-title"), MODAL_TITLE),
         "close": plain_object(phrases.text("slack.close"), MODAL_TITLE),
-        "blocks": list(budget.taken),
+        "blocks": [*causes.taken, *rest.taken],
     }
 
 
@@ -49,15 +48,15 @@ def _more(phrases: Phrases, what: str) -> More:
 
 def _cause(cause: RenderedCause, phrases: Phrases) -> Sequence[Block]:
     more = _more(phrases, "lines")
-    blocks = [section([cause.headline], more)]
+    blocks = [section([cause.headline], more, _MOST_TEXT)]
     words = [*map(str, cause.constraints), *cause.evidence]
     if words:
         blocks.append(_preformatted(words, more))
     if cause.check:
-        blocks.append(section([_label(phrases, "check"), *cause.check], more))
+        blocks.append(section([_label(phrases, "check"), *cause.check], more, _MOST_TEXT))
     if cause.links:
         links = [Line((Span(link, url=link),)) for link in cause.links]
-        blocks.append(section([_label(phrases, "links"), *links], more))
+        blocks.append(section([_label(phrases, "links"), *links], more, _MOST_TEXT))
     return blocks
 
 
@@ -73,7 +72,7 @@ def _rest(rendered: Rendered, phrases: Phrases) -> list[Sequence[Block]]:
         ("notes", list(rendered.notes)),
     ):
         if lines:
-            groups.append([section([_label(phrases, name), *lines], more)])
+            groups.append([section([_label(phrases, name), *lines], more, _MOST_TEXT)])
     messages = [f"{pool.name}: {pool.karpenter_message}" for pool in rendered.pools if pool.karpenter_message]
     if messages:
         groups.append([_preformatted(messages, more)])

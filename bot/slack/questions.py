@@ -137,7 +137,8 @@ _QUOTES: Final = dict.fromkeys(map(ord, "`'\"´‘’‚‛“”„‟«»‹�
 _DASHES: Final = {**dict.fromkeys(map(ord, "‐‑‒–−﹣"), "-"), **dict.fromkeys(map(ord, "—―"), "--")}
 _ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 _PARTICLES: Final = re.compile(r"(?<=[0-9a-z])[가-힣]+$")
-_TRAILING: Final = ".,;:?!"
+_AROUND: Final = ".,;:?!*_~"
+"""Punctuation and Slack's bold, italic and strike marks; no name begins or ends with them."""
 
 # apimachinery: pkg/util/validation, DNS-1123; a pod's name may be only its beginning and then ends as it likes
 _POD: Final = re.compile(r"[0-9a-z](?:[-.0-9a-z]{0,251}[-0-9a-z])?")
@@ -167,7 +168,7 @@ def parse_command(text: str) -> Command:
         return NotUnderstood(code=code, text=wrong[:_SHOWN], did_you_mean=near, language=language)
     if words.options.get("language") and not language:
         return NotUnderstood(code="bad-language", text=words.options["language"][:_SHOWN])
-    return _said([word.lower().strip(_TRAILING) for word in words.plain], words, language, whole)
+    return _said([word.lower().strip(_AROUND) for word in words.plain], words, language, whole)
 
 
 def _said(verbs: list[str], words: _Words, language: Language, whole: str) -> Command:
@@ -215,7 +216,9 @@ def _words(tokens: Sequence[str]) -> _Words:
     while rest and words.wrong is None:
         token = rest.pop()
         name, assigned, value = token.lstrip("-").partition("=")
-        if not token.startswith("-") or not name:
+        if not any(map(str.isalnum, token)):
+            continue  # a colon after a mention, a lone dash
+        if not token.startswith("-"):
             words.plain.append(token)
         elif name.lower() in ("h", "help"):
             words.options["help"] = "yes"
@@ -231,7 +234,7 @@ def _words(tokens: Sequence[str]) -> _Words:
 
 def _meant(verbs: Sequence[str]) -> str:
     """The command that was probably meant by words that are none."""
-    near = get_close_matches(verbs[0], _VERBS, n=1)
+    near = get_close_matches(verbs[0], _VERBS, n=1, cutoff=0.7)
     if near:
         return " ".join((near[0], *(v for v in verbs[1:3] if _NAME_LIKE.fullmatch(v))))
     return f"why {verbs[0]}" if len(verbs) == 1 and _NAME_LIKE.fullmatch(verbs[0]) else ""
@@ -249,7 +252,7 @@ def _why(given: Sequence[str], words: _Words, language: Language, whole: str) ->
         return NotUnderstood(code="bad-question", text=whole[:_SHOWN], did_you_mean=near, language=language)
     *before, pod = [part for part in names[0].split("/") if part] or [""]
     before = [part for part in before if part.partition(".")[0] not in _KINDS]
-    namespace = before[0] if before else words.options.get("namespace", namespace).lower().strip(_TRAILING)
+    namespace = before[0] if before else words.options.get("namespace", namespace).lower().strip(_AROUND)
     cluster = words.options.get("cluster", "")
     for code, part, form in (
         ("bad-pod-name", "/".join((*before[1:], pod)), _POD),
@@ -263,14 +266,14 @@ def _why(given: Sequence[str], words: _Words, language: Language, whole: str) ->
 
 def _names(given: Sequence[str]) -> tuple[list[str], str]:
     """What is left of a sentence once its small words are gone, and the namespace of an `in NAMESPACE`."""
-    words = [word for word in (_PARTICLES.sub("", one).strip(_TRAILING) for one in given) if word]
+    words = [word for word in (_PARTICLES.sub("", one).strip(_AROUND) for one in given) if word]
     namespace = ""
     if len(words) > 2 and "in" in words[1:-1]:
         at = words.index("in", 1)
         after = [word for word in words[at + 1 :] if word not in ("namespace", "ns")]
         words, namespace = words[:at] + after[1:], after[0] if after else ""
     if len(words) > 1:
-        telling = [word for word in words if word not in _FILLERS and not _is_korean(word)]
+        telling = [word for word in words if word not in _FILLERS | _KINDS and not _is_korean(word)]
         words = telling or words[:1]
     return words, namespace
 

@@ -106,12 +106,13 @@ class Api:
         )
 
     def patch(self, api_version: str, kind: str, name: str, patch: object, **where: str) -> KubeObject:
-        """`where`: namespace, subresource, patch_type ("json", "merge" or "strategic"; merge when not given)."""
+        """`where`: namespace, subresource, dry_run ("All"), patch_type ("json", "merge", "strategic"; merge if not given)."""
         path = f"{self._path(api_version, kind, where.get('namespace', ''))}/{name}"
         if where.get("subresource"):
             path += f"/{where['subresource']}"
         content_type = _PATCH_TYPES[where.get("patch_type", "merge")]
-        return _object(self.request("PATCH", path, body=patch, content_type=content_type))
+        query = {"dryRun": where["dry_run"]} if where.get("dry_run") else {}
+        return _object(self.request("PATCH", path, query=query, body=patch, content_type=content_type))
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str = "", **query: str) -> None:
         """Deletes; an object that is not there (any more) is no error."""

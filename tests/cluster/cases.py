@@ -3,7 +3,7 @@
 A case is one or more NodePools and a pod that gets no node. `says` is a piece of Karpenter's own refusal: it holds the
 recorded cases of the other tests to what the pinned Karpenter really says. `cause` is the cause id that the bot must
 name. After the bot's first remedy Karpenter must launch a node: that proves the case is blocked by what the bot says and
-by nothing else. Where no remedy can be applied, `relief` is the change that is made by hand instead.
+by nothing else. Where a patch cannot help, `relief` is what is made by hand instead.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Case:
     objects: tuple[KubeObject, ...] = ()
     """What else must be there; namespaced objects are put into the case's namespace."""
     relief: KubeObject | None = None
-    """A merge patch of the first NodePool, for a case whose remedies cannot be applied."""
+    """What must be applied (made or changed) for a node to come, for a case that no patch of the bot's can help."""
 
 
 def _gpu_pool(**spec: object) -> KubeObject:
@@ -101,11 +101,6 @@ def _near(topology_key: str, labels: Mapping[str, str]) -> KubeObject:
     return {"topologyKey": topology_key, "labelSelector": {"matchLabels": dict(labels)}, "namespaceSelector": {}}
 
 
-def _without_class(pool: KubeObject) -> KubeObject:
-    pool["spec"]["template"]["spec"]["nodeClassRef"]["name"] = "absent"
-    return pool
-
-
 _REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 _SEED_PIN: Final = {ZONE: "ap-northeast-2a", "nodeType": "nvidia"}
 _NO_FIT: Final = "no instance type which had enough resources and the required offering met the scheduling requirements"
@@ -163,9 +158,9 @@ CASES: Final = (
     Case(
         name="unknown-label-typo",
         cause="unknown-label",
-        says='label "topology.kubernetes.io/zoen" does not have known values (typo of "topology.kubernetes.io/zone"?)',
+        says='label "topology.k8s.io/zone" does not have known values (typo of "topology.kubernetes.io/zone"?)',
         pools=(_gpu_pool(),),
-        pod=PodShape(resources={GPU: "8"}, selector={"topology.kubernetes.io/zoen": "ap-northeast-2b"}),
+        pod=PodShape(resources={GPU: "8"}, selector={"topology.k8s.io/zone": "ap-northeast-2b"}),
     ),
     Case(
         name="unknown-instance-type",
@@ -238,15 +233,25 @@ CASES: Final = (
     Case(
         name="no-nodepool",
         cause="no-nodepool",
-        logged="no nodepools found",
+        logged="no dynamic nodepools found",
         pools=(),
         pod=PodShape(resources={GPU: "1"}),
+        relief=_gpu_pool(),
     ),
     Case(
         name="nodepool-not-ready",
         cause="nodepool-not-ready",
         logged="ignoring nodepool, not ready",
-        pools=(_without_class(_gpu_pool()),),
+        pools=(node_pool("gpu", [requirement(CAPACITY_TYPE, "In", "on-demant")]),),
         pod=PodShape(resources={GPU: "1"}),
+        relief=node_pool("gpu", [requirement(CAPACITY_TYPE, "In", "on-demand")]),
+    ),
+    Case(
+        name="nodeclass-absent",
+        cause="nodeclass-not-ready",
+        logged="ignoring nodepool, not ready",
+        pools=(node_pool("gpu", [], node_class="late"),),
+        pod=PodShape(resources={GPU: "1"}),
+        relief={"apiVersion": "karpenter.kwok.sh/v1alpha1", "kind": "KWOKNodeClass", "metadata": {"name": "late"}},
     ),
 )

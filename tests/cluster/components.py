@@ -115,6 +115,8 @@ def controller_manager(layout: Layout) -> Component:
         "root-ca-file": layout.credentials.ca,
         "use-service-account-credentials": "true",
         "leader-elect": "false",
+        # A claim that was seen before its volume waits for the next round; the default is 15 s.
+        "pvclaimbinder-sync-period": "1s",
         "secure-port": 0,
         "profiling": "false",
     }

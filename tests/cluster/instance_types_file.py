@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,7 +221,7 @@ def _offerings(described: Ec2Type, zones: Iterable[str], zone_ids: Mapping[str, 
         for capacity_type in ("spot", "on-demand"):
             if capacity_type in described.supported_usage_classes:
                 yield {
-                    "Price": synthetic_price(described, capacity_type),
+                    "Price": synthetic_price(described, capacity_type, zone),
                     "Available": True,
                     "Requirements": [
                         _in("karpenter.sh/capacity-type", capacity_type),
@@ -231,11 +232,14 @@ def _offerings(described: Ec2Type, zones: Iterable[str], zone_ids: Mapping[str, 
                 }
 
 
-def synthetic_price(described: Ec2Type, capacity_type: str) -> float:
-    """SYNTHETIC dollars an hour (moto has no prices): only the order is plausible, bigger is dearer, spot cheaper."""
+def synthetic_price(described: Ec2Type, capacity_type: str, zone: str) -> float:
+    """SYNTHETIC dollars an hour (moto has no prices): bigger is dearer; spot is cheaper, and differs between zones."""
     gpus = sum(device.count * (1 + device.memory_info.mib / 16384) for device in described.gpu_info.gpus)
     on_demand = 0.02 * described.vcpu.default_v_cpus + 0.005 * described.memory_info.mib / 1024 + 0.6 * gpus
-    return round(on_demand * (0.35 if capacity_type == "spot" else 1.0), 5)
+    if capacity_type == "on-demand":
+        return round(on_demand, 5)
+    share = 0.3 + zlib.crc32(f"{described.instance_type} {zone}".encode()) % 1000 / 10_000
+    return round(on_demand * share, 5)
 
 
 def _in(key: str, value: str) -> dict[str, object]:

@@ -15,6 +15,7 @@ from tests.cluster.bed import Bed
 
 SECONDS: Final = 60.0
 """How long a test waits for something that takes a moment on an idle machine."""
+TRAINER: Final = "trainer.kubeflow.org/v1alpha1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class Workbench:
 
     def clean_up(self) -> None:
         """Pods first, and until they are really gone: a pod left Pending would get a node from the next test's pool."""
-        self._delete_owners()
+        self.delete_owners()
         self.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}/pods", query={"gracePeriodSeconds": "0"})
         wait_for("pods to go", lambda: not self.api.list("v1", "Pod", self.namespace), seconds=SECONDS)
         for pool in self.api.list("karpenter.sh/v1", "NodePool"):
@@ -51,6 +52,11 @@ class Workbench:
         self.api.delete("v1", "Namespace", self.namespace, propagationPolicy="Background")
         for api_version, kind in (("v1", "PersistentVolume"), ("storage.k8s.io/v1", "StorageClass")):
             self._remove_at_once(api_version, kind)
+        self._remove_at_once("karpenter.kwok.sh/v1alpha1", "KWOKNodeClass", fieldSelector="metadata.name!=default")
+        self.remove_nodes()
+
+    def remove_nodes(self) -> None:
+        """Every node of Karpenter's, at once."""
         self._remove_at_once("karpenter.sh/v1", "NodeClaim")
         self._remove_at_once("v1", "Node", labelSelector="karpenter.sh/nodepool")
         wait_for(
@@ -62,10 +68,10 @@ class Workbench:
             seconds=SECONDS,
         )
 
-    def _delete_owners(self) -> None:
+    def delete_owners(self) -> None:
         """What would make pods again goes before them, from the top of the chain."""
-        kinds = (("trainer.kubeflow.org/v1alpha1", "TrainJob"), ("apps/v1", "Deployment"))
-        for api_version, kind in kinds:
+        kinds = ("TrainJob", "CronJob", "Deployment", "StatefulSet")
+        for api_version, kind in zip((TRAINER, "batch/v1", "apps/v1", "apps/v1"), kinds, strict=True):
             for found in self.api.list(api_version, kind, self.namespace):
                 self.api.delete(api_version, kind, found["metadata"]["name"], self.namespace)
         wait_for(
@@ -94,8 +100,10 @@ class Workbench:
     def create_pod(self, name: str, resources: Mapping[str, str], **spec: object) -> KubeObject:
         return self.api.create(pod(name, self.namespace, resources, **spec))
 
-    def create_deployment(self, name: str, resources: Mapping[str, str], **spec: object) -> KubeObject:
-        """One replica of such a pod, made by the real controllers: its template can be patched, a bare pod cannot."""
+    def create_deployment(
+        self, name: str, resources: Mapping[str, str], *, replicas: int = 1, **spec: object
+    ) -> KubeObject:
+        """Such pods, made by the real controllers: a Deployment's template can be patched, a bare pod cannot."""
         template = pod(name, self.namespace, resources, **{"restartPolicy": "Always", **spec})
         labels = {"app": name}
         return self.api.create(
@@ -104,7 +112,7 @@ class Workbench:
                 "kind": "Deployment",
                 "metadata": {"name": name, "namespace": self.namespace},
                 "spec": {
-                    "replicas": 1,
+                    "replicas": replicas,
                     "strategy": {"type": "Recreate"},
                     "selector": {"matchLabels": labels},
                     "template": {"metadata": {"labels": labels}, "spec": template["spec"]},
@@ -112,21 +120,52 @@ class Workbench:
             }
         )
 
-    def pending_pod_of(self, deployment: str) -> str:
-        """Waits for the Deployment's pod and returns its name."""
-        found = wait_for(f"pod of {deployment}", lambda: self._pods_of(deployment, "Pending"), seconds=SECONDS)
+    def run_now(self, cron_job: KubeObject, name: str) -> KubeObject:
+        """As `kubectl create job NAME --from=cronjob/...`."""
+        owner = {"apiVersion": "batch/v1", "kind": "CronJob", "controller": True}
+        owner |= {key: cron_job["metadata"][key] for key in ("name", "uid")}
+        metadata = {"name": name, "namespace": self.namespace, "ownerReferences": [owner]}
+        spec = cron_job["spec"]["jobTemplate"]["spec"]
+        return self.api.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec})
+
+    def pending_pod_of(self, app: str) -> str:
+        """Waits for the pending pod with the label `app` and returns its name."""
+        found = wait_for(f"pod of {app}", lambda: self.pods_of(app, "Pending"), seconds=SECONDS)
         assert isinstance(found, list)
         return str(found[0]["metadata"]["name"])
 
-    def node_of_deployment(self, deployment: str) -> KubeObject:
-        """Waits until the Deployment's (newest) pod runs and returns its node."""
-        found = wait_for(f"{deployment} to run", lambda: self._pods_of(deployment, "Running"), seconds=SECONDS)
-        assert isinstance(found, list)
-        return self.api.get("v1", "Node", found[0]["spec"]["nodeName"])
+    def running_pod_of(self, app: str, *, other_than: str = "") -> KubeObject:
+        """Waits until a pod with the label `app` runs (and is not the one of that name) and returns it."""
 
-    def _pods_of(self, deployment: str, phase: str) -> list[KubeObject]:
-        pods = self.api.list("v1", "Pod", self.namespace, labelSelector=f"app={deployment}")
-        return [found for found in pods if found["status"].get("phase") == phase]
+        def running() -> list[KubeObject]:
+            return [each for each in self.pods_of(app, "Running") if each["metadata"]["name"] != other_than]
+
+        found = wait_for(f"{app} to run", running, seconds=SECONDS)
+        assert isinstance(found, list)
+        return dict(found[0])
+
+    def node_of(self, app: str) -> KubeObject:
+        """Waits until the pod with the label `app` runs and returns its node."""
+        return self.api.get("v1", "Node", self.running_pod_of(app)["spec"]["nodeName"])
+
+    def pods_of(self, app: str, phase: str = "") -> list[KubeObject]:
+        """The pods with the label `app` that are not being deleted, of that phase if one is given."""
+        pods = self.api.list("v1", "Pod", self.namespace, labelSelector=f"app={app}")
+        living = (each for each in pods if "deletionTimestamp" not in each["metadata"])
+        return [each for each in living if phase in ("", each["status"].get("phase"))]
+
+    def apply_remedy(self, remedy: KubeObject, *, dry_run: str = "") -> KubeObject:
+        """What `kubectl patch` would do with the bot's answer: its patch, of its type, on its target."""
+        target = remedy["target"]
+        return self.api.patch(
+            target["apiVersion"],
+            target["kind"],
+            target["name"],
+            remedy["patch"],
+            namespace=target["namespace"],
+            patch_type=remedy["patchType"],
+            dry_run=dry_run,
+        )
 
     def pending_pods(self, count: int) -> list[str]:
         """Waits until the namespace has so many pending pods and returns their names."""
@@ -200,9 +239,13 @@ def requirement(key: str, operator: str, *values: str) -> KubeObject:
 
 
 def node_pool(name: str, requirements: list[KubeObject], **spec: object) -> KubeObject:
-    """A NodePool on the kwok provider's node class; `spec` is merged into `.spec` (taints go by `taints=`)."""
+    """A NodePool on a KWOKNodeClass; `spec` is merged into `.spec` (`taints=` and `node_class=` go into its template)."""
     template_spec: KubeObject = {
-        "nodeClassRef": {"group": "karpenter.kwok.sh", "kind": "KWOKNodeClass", "name": "default"},
+        "nodeClassRef": {
+            "group": "karpenter.kwok.sh",
+            "kind": "KWOKNodeClass",
+            "name": spec.pop("node_class", "default"),
+        },
         "requirements": requirements,
         "expireAfter": "Never",
     }

@@ -1,13 +1,15 @@
 """Slack messages: what a person sees, and that nothing a cluster says can make Slack refuse, ping or link."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from bot.model.diagnosis import Diagnosis
-from bot.playbooks import Phrases
+from bot.model.diagnosis import Diagnosis, PoolVerdict, Statement
+from bot.model.world import Missing
+from bot.playbooks import CAUSES, Phrases
 from bot.slack import blocks
 from bot.slack.blocks import Message
 from bot.slack.budget import MESSAGE, TEXT, characters
@@ -33,9 +35,16 @@ HOSTILE = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 SILENT = Markup()
-WORST = blocked(
-    *(replace(cause("efa-count-exceeds-instance", EFA_FACTS), evidence=ATTACKS * 20),) * 30,
-    remedies=(replace(remedy(), cautions=ATTACKS),) * 40,
+LONG = "<&>" * 2_000  # each letter becomes four or five
+WORST = replace(
+    blocked(
+        *(samples.example("unexplained", message=f"{n} {LONG}") for n in range(30)),
+        remedies=(replace(remedy(), facts={"resource": LONG, "old": LONG, "new": LONG, "keeps": (LONG,)}),) * 40,
+    ),
+    karpenter_says=(Statement(source="log", time=None, message=LONG),) * 5,
+    nodepools=(PoolVerdict(name=LONG, blocked_by=(), karpenter_message=LONG, offerings=1),) * 30,
+    missing=(Missing(what=LONG, why=LONG),) * 30,
+    notes=(LONG,) * 30,
 )
 
 
@@ -90,7 +99,32 @@ def test_no_diagnosis_reaches_a_terminals_controls(diagnosis: Diagnosis) -> None
     assert not [letter for letter in text if letter != "\n" and (ord(letter) < 32 or 127 <= ord(letter) < 160)]
     assert "\u202e" not in text
     assert text.encode()
-    assert all(columns(row) <= 100 or " " not in row.strip().removeprefix("- ") for row in text.splitlines())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_terminals_rows_are_a_hundred_columns_at_most(language: str) -> None:
+    """Hangul takes two columns; a word that is longer keeps a row of its own, so that it can be copied."""
+    many = blocked(*(samples.example(name, language) for name in CAUSES), remedies=(remedy(target="x"),) * 12)
+    wide = [row for row in render_text(said(many, language), words(language)).splitlines() if columns(row) > 100]
+    assert [row for row in wide if " " in row.strip().removeprefix("- ")] == []
+
+
+def test_a_terminal_shows_weight_only_where_it_is_wanted() -> None:
+    plain_text, coloured = (render_text(said(seed()), words(), colour=colour) for colour in (False, True))
+    assert "\x1b" not in plain_text
+    assert re.sub(r"\x1b\[\d*m", "", coloured) == plain_text
+
+
+def test_one_endless_value_pushes_nothing_out() -> None:
+    message = blocks.answer(said(WORST), words(), evidence="ev_1")
+    sound(message)
+    assert "\nWhat would open a node\n1. " in message.text
+    assert message.text.endswith(" more lines")
+    for part in ("In the way as well", "What would open a node", "… and 35 more ways", "Karpenter says", "NodePools"):
+        assert part in shown(message)
+    modal = json.dumps(evidence_modal(said(WORST), words()), ensure_ascii=False)
+    assert "Karpenter says" in modal
+    assert "more causes" in modal
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -143,9 +177,9 @@ def test_the_seeds_answer_in_slack() -> None:
         "(price of 2025-12-28).",
         "Change it in `TrainJob default/llama-3-8b`.",
         "Fewer EFA interfaces mean less bandwidth between nodes; start the job's processes to match.",
+        '"Show evidence" below has the fields, the EC2 data and Karpenter\'s own lines.',
         "Could not read",
         "spot prices: not permitted",
-        '"Show evidence" below has the fields, the EC2 data and Karpenter\'s own lines.',
     ]
     button = message.blocks[-1]["elements"]
     assert button == [

@@ -1,0 +1,85 @@
+"""A node taken from under a running workload: the bot tells of it, and what it proposes keeps the next one."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from tests.cluster.api import KubeObject, wait_for
+from tests.cluster.bot_access import BotAccess
+from tests.cluster.cases import CAPACITY_TYPE, GPU, INSTANCE_TYPE
+from tests.cluster.workbench import SECONDS, Workbench, requirement
+
+pytestmark = pytest.mark.cluster
+
+SMALL: Final = "g6e.xlarge"
+LARGE: Final = "g6e.12xlarge"
+POOL: Final = "gpu"
+QUICK: Final = {"consolidationPolicy": "WhenEmptyOrUnderutilized", "consolidateAfter": "1s"}
+
+
+def test_consolidation_is_named_and_both_remedies_keep_the_node(bench: Workbench, bot: BotAccess) -> None:
+    types = requirement(INSTANCE_TYPE, "In", SMALL, LARGE)
+    bench.create_node_pool(POOL, [types, requirement(CAPACITY_TYPE, "In", "on-demand")], disruption=dict(QUICK))
+    bench.create_deployment("trainer", {GPU: "1"}, replicas=0)
+    lost = _leave_alone_on_a_large_node(bench)
+
+    moved = bench.running_pod_of("trainer", other_than=lost["metadata"]["name"])
+
+    answer = bot.run("why", f"{bench.namespace}/{moved['metadata']['name']}", "-o", "json").answer()
+    assert answer["verdict"] == "running"
+    (cause,) = answer["causes"]
+    assert cause["id"] == "node-disrupted"
+    assert cause["facts"]["node"] == lost["spec"]["nodeName"] != moved["spec"]["nodeName"]
+    assert cause["facts"]["reason"] == "Underutilized"
+    by_id = {remedy["id"]: remedy for remedy in answer["remedies"]}
+    assert by_id.keys() == {"add-do-not-disrupt", "set-consolidation"}
+
+    bench.apply_remedy(by_id["add-do-not-disrupt"])
+    _assert_kept(bench, 'Pod has "karpenter.sh/do-not-disrupt" annotation')
+
+    _drop_annotation(bench)
+    bench.apply_remedy(by_id["set-consolidation"])
+    # Ten minutes pass before Karpenter considers the node; for the test, they pass in a second.
+    bench.api.patch("karpenter.sh/v1", "NodePool", POOL, {"spec": {"disruption": {"consolidateAfter": "1s"}}})
+    _assert_kept(bench, f'NodePool "{POOL}" has non-empty consolidation disabled')
+
+
+def _leave_alone_on_a_large_node(bench: Workbench) -> KubeObject:
+    """The trainer, with one GPU, on a fresh node of four, from which all others have gone; returns its pod."""
+    _scale(bench, "trainer", 0)
+    wait_for("the trainer to go", lambda: not bench.pods_of("trainer"), seconds=SECONDS)
+    bench.remove_nodes()
+    bench.create_deployment("neighbour", {GPU: "3"})
+    node = bench.node_of("neighbour")
+    assert node["metadata"]["labels"][INSTANCE_TYPE] == LARGE
+    _scale(bench, "trainer", 1)
+    alone = bench.running_pod_of("trainer")
+    assert alone["spec"]["nodeName"] == node["metadata"]["name"]
+    bench.api.delete("apps/v1", "Deployment", "neighbour", bench.namespace)
+    return alone
+
+
+def _assert_kept(bench: Workbench, because: str) -> None:
+    """Karpenter looks at the half-empty node, says why it leaves it, and the pod is still the same pod."""
+    alone = _leave_alone_on_a_large_node(bench)
+    node = alone["spec"]["nodeName"]
+
+    def said() -> list[dict[str, Any]]:
+        about = f"involvedObject.kind=Node,involvedObject.name={node}"
+        events = bench.api.list("v1", "Event", "default", fieldSelector=about)
+        return [event for event in events if because in event["message"]]
+
+    wait_for(f"Karpenter to say {because!r}", said, seconds=SECONDS)
+    assert bench.running_pod_of("trainer")["metadata"]["uid"] == alone["metadata"]["uid"]
+    assert not bench.api.get("v1", "Node", node)["spec"].get("taints")
+
+
+def _scale(bench: Workbench, name: str, replicas: int) -> None:
+    bench.api.patch("apps/v1", "Deployment", name, {"spec": {"replicas": replicas}}, namespace=bench.namespace)
+
+
+def _drop_annotation(bench: Workbench) -> None:
+    without = {"spec": {"template": {"metadata": {"annotations": None}}}}
+    bench.api.patch("apps/v1", "Deployment", "trainer", without, namespace=bench.namespace)

@@ -1,0 +1,237 @@
+"""Constraints taken away from the objects that carry them, so that what is left of a conflict can be decided again.
+
+Nothing here looks at the offering space: a constraint is relaxed where it is written, and the engine decides anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from msgspec.structs import replace as changed
+
+from bot.diagnosis.constraints import UNAVAILABLE, Partition, partition
+from bot.diagnosis.lowering import without
+from bot.diagnosis.pods import Variant, first_variant
+from bot.diagnosis.refusal import Explanation
+from bot.diagnosis.releases import NEWEST
+from bot.diagnosis.scheduling import Round, begin, solve
+from bot.diagnosis.templates import template, well_known
+from bot.diagnosis.volumes import claim_name
+from bot.model.diagnosis import Constraint, Kind
+from bot.model.karpenter import NodePool
+from bot.model.kubernetes import (
+    Affinity,
+    NodeAffinity,
+    NodeSelector,
+    NodeSelectorRequirement,
+    Pod,
+    PodAffinity,
+    PodSpec,
+    Taint,
+    Toleration,
+)
+from bot.model.labels import normalised
+from bot.model.objects import Condition
+from bot.model.world import Catalogue, InstanceType, Unavailable, World
+
+_REQUIRED = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
+_OF_EC2 = {kind for kind, *_ in UNAVAILABLE.values()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocked:
+    """A blocked pod with its explanation."""
+
+    world: World
+    pod: Pod
+    told: Explanation
+
+
+def all_constraints(this: Round, pool: NodePool, term: int | None) -> frozenset[Constraint]:
+    """Every condition of a NodePool and of one OR-term of the pod (None: whichever is first)."""
+    built = template(this.world, pool, (), this.version)
+    variant = variant_of(this.pod, term)
+    whole = partition(this, built, variant, this.topology.groups(variant))
+    return frozenset(_named(whole))
+
+
+def _named(whole: Partition) -> Iterable[Constraint]:
+    yield from (f.constraint for f in whole.filters)
+    yield from (c for choice in whole.choices for broken in choice for c in broken)
+    yield from (floor.constraint for floor in whole.floors)
+
+
+def variant_of(pod: Pod, term: int | None) -> Variant:
+    """The pod without preferences, of its OR-terms only that one."""
+    base = first_variant(pod, respect_preferences=False)
+    return base if term is None else replace(base, terms=tuple(t for t in base.terms if t[0] == term))
+
+
+def term_of(constraints: Iterable[Constraint]) -> int | None:
+    """The OR-term that a conflict is about; None when it names no expression of any."""
+    fields = (c.field for c in constraints if c.field.startswith(_REQUIRED))
+    return next((int(field[len(_REQUIRED) + 1 :].split("]")[0]) for field in fields), None)
+
+
+def launches(world: World, pod: Pod, nodepool: str) -> bool:
+    """Whether that NodePool by itself has something for the pod, if only a reservation that it must wait for.
+
+    Existing nodes are left aside.
+    """
+    this = begin(replace(world, placements_known=False), pod, (), NEWEST)
+    alone = tuple(t for t in this.templates if t.name == nodepool)
+    decision = solve(replace(this, templates=alone))
+    return decision.launch is not None or any(a.deferred for a in decision.refusals)
+
+
+def relaxed(world: World, pod: Pod, nodepool: str, gone: Collection[Constraint], term: int | None) -> tuple[World, Pod]:
+    """The World and the pod without these constraints. Those that no object carries (implied labels) stay."""
+    fields = {c.field for c in gone}
+    spec = _pod(pod.spec, gone, fields, term)
+    spec = changed(spec, volumes=tuple(v for v in spec.volumes if not _volume_gone(pod, claim_name(pod, v), gone)))
+    reasons = {reason for reason, (kind, *_) in UNAVAILABLE.items() if any(f"ec2/{reason.name.lower()}" in c.id for c in gone)}
+    pools = tuple(_pool(p, gone, fields) if p.metadata.name == nodepool else p for p in world.node_pools)
+    catalogues = {
+        name: _catalogue(found, reasons) if name == nodepool and reasons else found
+        for name, found in world.catalogues.items()
+    }
+    others = {c.subject for c in gone if "of other pods" in c.field}
+    pods = tuple(_without_anti_affinity(p, others) for p in world.pods)
+    return replace(world, node_pools=pools, catalogues=catalogues, pods=pods), changed(pod, spec=spec)
+
+
+def _volume_gone(pod: Pod, claim: str, gone: Collection[Constraint]) -> bool:
+    return any(c.kind is Kind.VOLUME and c.id == f"volume/{pod.metadata.namespace}/{claim}" for c in gone)
+
+
+def _pod(spec: PodSpec, gone: Collection[Constraint], fields: set[str], term: int | None) -> PodSpec:
+    for constraint in gone:
+        if constraint.kind is Kind.RESOURCE:
+            spec = without(spec, constraint.subject)
+            overhead = {k: v for k, v in spec.overhead.items() if k != constraint.subject}
+            spec = changed(spec, overhead=overhead, resources=None)
+    tolerations = [
+        Toleration(key=c.subject, operator="Exists", effect=c.operator) for c in gone if c.kind is Kind.TOLERATIONS
+    ]
+    return changed(
+        spec,
+        node_selector={k: v for k, v in spec.node_selector.items() if f"spec.nodeSelector[{k}]" not in fields},
+        affinity=_affinity(spec.affinity, fields, term),
+        tolerations=(*spec.tolerations, *tolerations),
+        topology_spread_constraints=tuple(
+            s
+            for i, s in enumerate(spec.topology_spread_constraints)
+            if f"spec.topologySpreadConstraints[{i}]" not in fields and s.when_unsatisfiable != "ScheduleAnyway"
+        ),
+        containers=tuple(
+            changed(
+                container,
+                ports=tuple(
+                    p for n, p in enumerate(container.ports) if f"spec.containers[{i}].ports[{n}].hostPort" not in fields
+                ),
+            )
+            for i, container in enumerate(spec.containers)
+        ),
+    )
+
+
+def _affinity(affinity: Affinity | None, fields: set[str], term: int | None) -> Affinity | None:
+    """Without preferences, with one OR-term, without the expressions and pod terms of these fields."""
+    if affinity is None:
+        return None
+    node = affinity.node_affinity
+    required = node.required_during_scheduling_ignored_during_execution if node else None
+    terms = []
+    for index, one in enumerate(required.node_selector_terms if required else ()):
+        kept = tuple(
+            e for n, e in enumerate(one.match_expressions) if f"{_REQUIRED}[{index}].matchExpressions[{n}]" not in fields
+        )
+        if term in (None, index) and kept:
+            terms.append(changed(one, match_expressions=kept))
+    only = NodeSelector(node_selector_terms=tuple(terms)) if terms else None
+    return Affinity(
+        node_affinity=NodeAffinity(required_during_scheduling_ignored_during_execution=only),
+        pod_affinity=_pod_terms(affinity.pod_affinity, "podAffinity", fields),
+        pod_anti_affinity=_pod_terms(affinity.pod_anti_affinity, "podAntiAffinity", fields),
+    )
+
+
+def _pod_terms(rules: PodAffinity | None, name: str, fields: set[str]) -> PodAffinity | None:
+    where = f"spec.affinity.{name}.requiredDuringSchedulingIgnoredDuringExecution"
+    required = rules.required_during_scheduling_ignored_during_execution if rules else ()
+    kept = tuple(t for i, t in enumerate(required) if f"{where}[{i}]" not in fields)
+    return PodAffinity(required_during_scheduling_ignored_during_execution=kept) if kept else None
+
+
+def _without_anti_affinity(pod: Pod, keys: set[str]) -> Pod:
+    rules = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity else None
+    if not keys or pod.spec.affinity is None or rules is None:
+        return pod
+    kept = tuple(t for t in rules.required_during_scheduling_ignored_during_execution if t.topology_key not in keys)
+    left = changed(rules, required_during_scheduling_ignored_during_execution=kept)
+    return changed(pod, spec=changed(pod.spec, affinity=changed(pod.spec.affinity, pod_anti_affinity=left)))
+
+
+def _pool(pool: NodePool, gone: Collection[Constraint], fields: set[str]) -> NodePool:
+    mine = [c for c in gone if c.nodepool == pool.metadata.name]
+    kinds = {c.kind for c in mine}
+    undefined = {c.subject for c in mine if c.kind is Kind.POOL_UNDEFINED}
+    spec = pool.spec
+    requirements = []
+    for index, requirement in enumerate(spec.template.spec.requirements):
+        where = f"spec.template.spec.requirements[{index}]"
+        floorless = f"{where}.minValues" in fields
+        if where not in fields:
+            requirements.append(changed(requirement, min_values=None) if floorless else requirement)
+        elif (requirement.min_values is not None and not floorless) or normalised(requirement.key) not in well_known(pool):
+            # the values go; the label stays defined, and the floor stays
+            floor = None if floorless else requirement.min_values
+            requirements.append(NodeSelectorRequirement(key=requirement.key, operator="Exists", min_values=floor))
+    requirements += [NodeSelectorRequirement(key=key, operator="Exists") for key in undefined]
+    taints = {c.value for c in mine if c.kind is Kind.POOL_TAINT}
+    inner = changed(
+        spec.template.spec,
+        requirements=tuple(requirements),
+        taints=tuple(t for t in spec.template.spec.taints if str(t) not in taints),
+    )
+    labels = {k: v for k, v in spec.template.metadata.labels.items() if f"spec.template.metadata.labels[{k}]" not in fields}
+    meta = changed(spec.template.metadata, labels=labels)
+    limits = {k: v for k, v in spec.limits.items() if f"spec.limits[{k}]" not in fields}
+    made = changed(pool, spec=changed(spec, template=changed(spec.template, spec=inner, metadata=meta), limits=limits))
+    if Kind.POOL_NOT_READY in kinds:
+        ready = changed(pool.status, conditions=(Condition(type="Ready", status="True"),))
+        made = changed(
+            made,
+            metadata=changed(made.metadata, deletion_timestamp=None),
+            spec=changed(made.spec, replicas=None),
+            status=ready,
+        )
+    return made
+
+
+def _catalogue(found: Catalogue, reasons: set[Unavailable]) -> Catalogue:
+    return Catalogue(types=tuple(_offered(t, reasons) for t in found.types))
+
+
+def _offered(one: InstanceType, reasons: set[Unavailable]) -> InstanceType:
+    offerings = tuple(
+        replace(o, unavailable=tuple(u for u in o.unavailable if u not in reasons)) for o in one.offerings
+    )
+    return replace(one, offerings=offerings)
+
+
+def carried(constraint: Constraint) -> bool:
+    """Whether some object carries the constraint, so that `relaxed` can take it away."""
+    implied = constraint.field == "metadata.name" or constraint.subject == "pods"
+    return not implied and not constraint.id.startswith("ec2/no-instance-types")
+
+
+def taint_of(constraint: Constraint) -> Taint:
+    """The taint that a constraint is about."""
+    return Taint(key=constraint.subject, value=next(iter(constraint.values), ""), effect=constraint.operator)
+
+
+def same_label(one: Constraint, other: Constraint) -> bool:
+    """Whether two constraints are about the same label."""
+    return normalised(one.subject) == normalised(other.subject)
