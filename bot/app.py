@@ -22,7 +22,7 @@ from bot.sources.aws import Account
 from bot.sources.cluster import Cluster
 from bot.sources.ec2 import Ec2, Ec2Question
 from bot.sources.karpenter_side import Installation
-from bot.sources.kube_api import open_connection
+from bot.sources.kube_api import KubeConnection, open_connection
 from bot.sources.pod_search import PodQuestion, find_pod
 from bot.sources.regions import region_of
 from bot.sources.snapshot import read_snapshot
@@ -52,6 +52,7 @@ class Place:
 
     context: str = ""
     kubeconfig: str = ""
+    in_cluster: bool = False
     region: str = ""
     account: Account = field(default_factory=Account)
     installation: Installation = field(default_factory=Installation)
@@ -73,6 +74,11 @@ def answer_from_snapshot(folder: Path, question: PodQuestion, catalogues: Catalo
     return Answered(diagnosis=diagnosis, elapsed_ms=(time.perf_counter() - started) * 1000)
 
 
+async def connect(place: Place) -> KubeConnection:
+    """A connection to the place's cluster; nothing is sent yet. Raises ClusterUnreachable."""
+    return await open_connection(kubeconfig=place.kubeconfig, context=place.context, in_cluster=place.in_cluster)
+
+
 async def observed(cluster: Cluster, ec2: Ec2, place: Place, question: PodQuestion, clock: Clock) -> tuple[World, Pod]:
     """The pod and everything that bears on it, EC2's facts included. Raises the SourceErrors."""
     pod = await cluster.observe_pod(question)
@@ -87,7 +93,7 @@ async def record(place: Place, question: PodQuestion, folder: Path, clock: Clock
     """Writes a snapshot folder with what bears on the pod. Raises the SourceErrors, SnapshotError."""
     ec2 = Ec2()
     try:
-        async with await open_connection(kubeconfig=place.kubeconfig, context=place.context) as api:
+        async with await connect(place) as api:
             recording = Recording(api)
             cluster = Cluster(recording, name=place.context, installation=place.installation)
             world, _ = await observed(cluster, ec2, place, question, clock)
@@ -126,7 +132,7 @@ async def answer_live(place: Place, question: PodQuestion, clock: Clock = wall_c
     started = time.perf_counter()
     shared = Shared(ec2=Ec2(), catalogues=Catalogues())
     try:
-        async with await open_connection(kubeconfig=place.kubeconfig, context=place.context) as api:
+        async with await connect(place) as api:
             cluster = Cluster(api, name=place.context, installation=place.installation)
             diagnosis = await diagnosis_of(cluster, shared, place, question, clock)
     finally:

@@ -14,10 +14,10 @@ from typing import Final, NoReturn
 
 import orjson
 
-from bot import __version__, app, packaged
-from bot.contract import as_json
+from bot import __version__, app, explaining, packaged
+from bot.contract import as_json, explanation_as_json
 from bot.model.diagnosis import Json
-from bot.playbooks import Page, Playbooks, check_playbooks, render
+from bot.playbooks import Page, Playbooks, check_playbooks, need_lines, plain, render, render_explanation
 from bot.playbooks.focus import focused
 from bot.slack.blocks import answer as slack_answer
 from bot.sources.errors import PodNotFound, SeveralPods, SnapshotError, SourceError
@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"karpenter-bot {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_why(commands.add_parser("why", help="why a pod is Pending"))
+    _add_explain(commands.add_parser("explain", help="what pasted log lines or events of Karpenter prove"))
     _add_playbooks(commands.add_parser("playbooks", help="what the bot says, and whether it is in order"))
     _add_snapshot(commands.add_parser("snapshot", help="record what bears on a pod, to answer later or elsewhere"))
     serve = commands.add_parser("serve", help="answer in Slack")
@@ -145,6 +146,35 @@ def _show(answered: app.Answered, playbooks: Playbooks, arguments: argparse.Name
 def _print_json(value: Json) -> None:
     sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
     sys.stdout.flush()
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", default=explaining.STDIN, help="`-`, or none: standard input"
+    )
+    facts = parser.add_mutually_exclusive_group()
+    facts.add_argument("--snapshot", metavar="DIR", type=Path, help="a recorded cluster, for EC2's facts in it")
+    facts.add_argument("--region", default="", help="the region whose EC2 is asked; without it the text stands alone")
+    parser.add_argument("--lang", choices=LANGUAGES, default="en")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.add_argument("--playbooks", action="append", default=[], metavar="DIR", help="your own playbooks over ours")
+    parser.set_defaults(run=_explain)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    found = explaining.explained(
+        arguments.file, snapshot=arguments.snapshot, region=arguments.region, clock=app.wall_clock
+    )
+    playbooks = packaged.load_playbooks(tuple(arguments.playbooks))
+    phrases = playbooks.phrases(arguments.lang)
+    rendered = render_explanation(found.explanation, playbooks, arguments.lang)
+    if arguments.output == "json":
+        needs = [plain(line) for line in need_lines(found.explanation.needs, phrases)]
+        _print_json(explanation_as_json(found.explanation, rendered, needs, found.missing))
+    else:
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(render_text(rendered, phrases, colour=colour))
+    return ANSWERED
 
 
 def _add_snapshot(parser: argparse.ArgumentParser) -> None:

@@ -1,10 +1,17 @@
 """A Diagnosis as JSON: the contract of `-o json`. PURE. Fields are added, never renamed."""
 
 from collections.abc import Iterable
+from typing import Final
 
+from bot.diagnosis.pasted import Explanation
+from bot.karpenter import Signal
 from bot.model.diagnosis import Cause, Constraint, Diagnosis, Edit, Fact, Json, Opens, PoolVerdict, Remedy, Statement
 from bot.model.objects import ObjectRef
+from bot.model.world import Missing
 from bot.playbooks import Rendered, plain
+
+MOST_SIGNALS: Final = 50
+LONGEST_MESSAGE: Final = 2_000
 
 
 def as_json(diagnosis: Diagnosis, rendered: Rendered, elapsed_ms: float) -> dict[str, Json]:
@@ -27,6 +34,36 @@ def as_json(diagnosis: Diagnosis, rendered: Rendered, elapsed_ms: float) -> dict
         "missing": [str(gap) for gap in diagnosis.missing],
         "playbookProblems": [str(problem) for problem in rendered.problems],
         "elapsedMs": round(elapsed_ms, 1),
+    }
+
+
+def explanation_as_json(
+    explanation: Explanation, rendered: Rendered, needs: Iterable[str], missing: Iterable[Missing]
+) -> dict[str, Json]:
+    """The answer of `explain`. `needs` are the sentences that say what to look at next, in `rendered`'s language."""
+    causes = zip(explanation.causes, rendered.causes, strict=False)
+    return {
+        "recognised": explanation.recognised,
+        "kind": explanation.kind or None,
+        "topic": explanation.topic,
+        "summary": rendered.summary,
+        "pods": list(explanation.pods),
+        "causes": [_cause(cause, plain(words.headline)) for cause, words in causes],
+        "needs": list(needs),
+        "nodepools": [_pool(p) for p in explanation.nodepools],
+        "signals": [_signal(s) for s in explanation.signals[:MOST_SIGNALS]],
+        "missing": [str(gap) for gap in missing],
+        "playbookProblems": [str(problem) for problem in rendered.problems],
+    }
+
+
+def _signal(signal: Signal) -> Json:
+    return {
+        "kind": str(signal.kind),
+        "time": signal.time.isoformat() if signal.time else None,
+        "objects": dict(signal.objects),
+        "message": signal.message[:LONGEST_MESSAGE],
+        "truncated": signal.truncated,
     }
 
 

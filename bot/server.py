@@ -29,7 +29,7 @@ from bot.sources.errors import (
     SourceError,
 )
 from bot.sources.karpenter_side import Installation
-from bot.sources.kube_api import KubeConnection, open_connection
+from bot.sources.kube_api import KubeConnection
 from bot.sources.pod_search import PodQuestion
 
 LOG: Final = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Desk:
         """Answers, offers the pods that fit, or says in a code why there is no answer."""
         config = self._config.cluster(question.cluster)
         if config is None:
-            known = tuple(c.name or c.context for c in self._config.clusters)
+            known = tuple(filter(None, (c.name or c.context for c in self._config.clusters)))
             return Failed(code="unknown-cluster", facts={"asked": question.cluster, "known": known})
         try:
             diagnosis = await self._diagnosis(config, PodQuestion(name=question.pod, namespace=question.namespace))
@@ -98,8 +98,8 @@ class Desk:
         async with self._connecting:
             known = self._connections.get(config.name)
             if known is None:
-                connection = await open_connection(kubeconfig=config.kubeconfig, context=config.context)
                 place = _place(self._config, config)
+                connection = await app.connect(place)
                 cluster = Cluster(connection, name=config.name or config.context, installation=place.installation)
                 known = self._connections[config.name] = (connection, cluster)
         return known[1]
@@ -122,6 +122,7 @@ def _place(config: Config, cluster: ClusterConfig) -> app.Place:
     return app.Place(
         context=cluster.context,
         kubeconfig=cluster.kubeconfig,
+        in_cluster=cluster.in_cluster,
         region=cluster.region,
         account=Account(role_arn=cluster.assume_role, external_id=cluster.external_id),
         installation=Installation(namespaces=config.karpenter_namespaces),

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from bot.diagnosis.amounts import daemon_filters, limit_filters, request_filters
 from bot.diagnosis.filters import Filter, decided_by_rows, wording
-from bot.diagnosis.lowering import bearer
 from bot.diagnosis.pods import Ask, Variant, untolerated
 from bot.diagnosis.releases import MIN_VALUES_WITHIN
-from bot.diagnosis.requirements import Requirement
+from bot.diagnosis.requirements import Requirement, Requirements
 from bot.diagnosis.scheduling import Round
-from bot.diagnosis.space import Rows, Space, Types
-from bot.diagnosis.state_nodes import NODES
+from bot.diagnosis.space import Rows, Space
 from bot.diagnosis.surroundings import port_filters, topology_filters, volume_filters
 from bot.diagnosis.templates import Template, implied_labels, ready_problem, well_known
 from bot.diagnosis.topology import Group
@@ -26,7 +25,6 @@ from bot.model.diagnosis import Constraint, Editor, Kind
 from bot.model.kubernetes import NodeSelectorRequirement
 from bot.model.labels import normalised
 from bot.model.objects import ObjectRef, ref_of
-from bot.model.quantities import ZERO
 from bot.model.world import Unavailable
 
 EC2: Final = ObjectRef(api_version="ec2.amazonaws.com", kind="EC2")
@@ -45,6 +43,7 @@ UNAVAILABLE: Final = {
 }
 
 
+Condition = tuple[Constraint, Requirement]
 Choice = tuple[frozenset[Constraint], ...]
 
 
@@ -58,7 +57,7 @@ class Floor:
     constraint: Constraint
     key: str
     needed: int
-    narrowing: tuple[tuple[Constraint, Requirement], ...] = ()
+    narrowing: tuple[Condition, ...] = ()
 
     def values(self, space: Space, rows: Rows, relaxed: Container[Constraint] = ()) -> list[str]:
         """The label's values among the types of these offerings, as Karpenter counts them (templates.min_values_unmet)."""
@@ -112,16 +111,13 @@ def partition(
     asks = [(_pod_constraint(this, a), a.requirement) for a in variant.asks]
     pool = list(_pool_conditions(template))
     everything = [*asks, *pool]
-    by_label = (
-        Filter(c, template.space.rows_meeting(r)) for c, r in everything if decided_by_rows(template.space, r.key)
-    )
     volumes = tuple(volume_filters(this, template, variant))
     floors = tuple(_floors(this, template, everything))
     filters = (
-        *by_label,
-        *_resource_filters(this, template),
-        *_daemon_filters(template),
-        *_limit_filters(template),
+        *_label_filters(template, asks, pool),
+        *request_filters(this, template),
+        *daemon_filters(template),
+        *limit_filters(template),
         *_availability_filters(template),
         *volumes,
         *topology_filters(this, template, variant, groups, picked=picked),
@@ -135,6 +131,26 @@ def partition(
     )
     exact = not groups and not volumes and not floors
     return Partition(template, variant, _distinct(filters), tuple(choices), floors, exact)
+
+
+def _label_filters(template: Template, asks: Sequence[Condition], pool: Sequence[Condition]) -> Iterator[Filter]:
+    """What instance types and offerings themselves decide.
+
+    Where conditions on one label leave no value at all, Karpenter reads them together as DoesNotExist, and an offering
+    without the label passes (requirements.go, Intersects).
+    """
+    asked, given = Requirements(r for _, r in asks), Requirements(r for _, r in pool)
+    for constraint, requirement in (*asks, *pool):
+        key = requirement.key
+        if not decided_by_rows(template.space, key):
+            continue
+        rows = template.space.rows_meeting(requirement)
+        anything = Requirement.of(key, "Exists")
+        of_pod, of_pool = asked.get(key, anything), given.get(key, anything)
+        together = of_pod & of_pool
+        if together.is_empty and not (key in asked and key in given and of_pod.conflicts_with(of_pool)):
+            rows |= template.space.rows_meeting(together)
+        yield Filter(constraint, rows)
 
 
 def _distinct(filters: Iterable[Filter]) -> tuple[Filter, ...]:
@@ -161,7 +177,7 @@ def _pod_constraint(this: Round, ask: Ask) -> Constraint:
     )
 
 
-def _pool_conditions(template: Template) -> Iterator[tuple[Constraint, Requirement]]:
+def _pool_conditions(template: Template) -> Iterator[Condition]:
     """What the NodePool itself requires: its requirements, its template labels, and the labels Karpenter implies."""
     spec = template.pool.spec.template
     for index, e in enumerate(spec.spec.requirements):
@@ -195,76 +211,6 @@ def _pool_constraint(
     )
 
 
-def _resource_filters(this: Round, template: Template) -> Iterator[Filter]:
-    """One filter a resource: allocatable minus what daemons take must hold the request."""
-    pod = ref_of(this.pod)
-    for resource, amount in sorted(this.requests.items()):
-        fitting: Types = 0
-        for group in template.daemons:
-            needed = amount + group.overhead.get(resource, ZERO)
-            fitting |= template.space.types_having(resource, needed) & group.types
-        bearing = bearer(this.pod.spec, resource)
-        where = bearing or f"spec[{resource}]"
-        constraint = Constraint(
-            id=f"pod/{where}",
-            kind=Kind.RESOURCE,
-            object=pod,
-            field=where,
-            value=str(amount),
-            editor=Editor.POD_OWNER if bearing else Editor.NOBODY,
-            subject=resource,
-            values=(str(amount),),
-        )
-        yield Filter(constraint, template.space.rows_of_types(fitting))
-
-
-def _daemon_filters(template: Template) -> Iterator[Filter]:
-    """Types that the DaemonSets alone overfill; there the pod does not fit whatever it asks for."""
-    for resource in sorted({name for group in template.daemons for name in group.overhead}):
-        holding = [(group, group.overhead.get(resource, ZERO)) for group in template.daemons]
-        fitting = sum(template.space.types_having(resource, amount) & group.types for group, amount in holding)
-        if fitting == template.space.all_types:
-            continue
-        names = sorted({name for group, amount in holding if amount for name in group.names})
-        most = max(amount for _, amount in holding)
-        constraint = Constraint(
-            id=f"nodepool/{template.name}/daemons/{resource}",
-            kind=Kind.DAEMON_OVERHEAD,
-            object=ObjectRef(api_version="apps/v1", kind="DaemonSet", name=", ".join(names)),
-            field=f"spec.template.spec.containers[].resources.requests[{resource}]",
-            value=str(most),
-            editor=Editor.NOBODY,
-            subject=resource,
-            values=(str(most),),
-            nodepool=template.name,
-        )
-        yield Filter(constraint, template.space.rows_of_types(fitting))
-
-
-def _limit_filters(template: Template) -> Iterator[Filter]:
-    """NodePool limits: a type's whole capacity must fit into what is left of each."""
-    for resource, left in (template.remaining or {}).items():
-        if resource == NODES:
-            fitting = template.space.all_types if left.nano > 0 else 0
-        else:
-            fitting = sum(
-                1 << i for i, t in enumerate(template.space.types) if not left < t.capacity.get(resource, ZERO)
-            )
-        limit = template.pool.spec.limits[resource]
-        constraint = Constraint(
-            id=f"nodepool/{template.name}/spec.limits[{resource}]",
-            kind=Kind.POOL_LIMIT,
-            object=ref_of(template.pool),
-            field=f"spec.limits[{resource}]",
-            value=str(limit),
-            editor=Editor.NODEPOOL_OWNER,
-            subject=resource,
-            values=(str(left),),
-            nodepool=template.name,
-        )
-        yield Filter(constraint, template.space.rows_of_types(fitting))
-
-
 def node_class_ref(template: Template) -> ObjectRef:
     """The NodePool's EC2NodeClass."""
     ref = template.pool.spec.template.spec.node_class_ref
@@ -291,14 +237,17 @@ def _availability_filters(template: Template) -> Iterator[Filter]:
 
 def _label_choices(
     template: Template,
-    asks: Sequence[tuple[Constraint, Requirement]],
-    pool: Sequence[tuple[Constraint, Requirement]],
+    asks: Sequence[Condition],
+    pool: Sequence[Condition],
 ) -> Iterator[Choice]:
     """Labels that no single offering decides: custom ones, and those of which a type has several values at once."""
     single_valued = template.space.defined - template.space.several_valued
     for key in sorted({r.key for _, r in asks} - single_valued):
         wanted = [(c, r) for c, r in asks if r.key == key]
         given = [(c, r) for c, r in pool if r.key == key]
+        asked, defined = Requirements(r for _, r in wanted), Requirements(r for _, r in given)
+        if defined.accepts(asked, allowed=well_known(template.pool)):
+            continue  # also where the pod contradicts itself, which Karpenter reads as DoesNotExist
         if not given and key not in well_known(template.pool) and not template.space.axis(key).having:
             given = [(_undefined(template, key), Requirement.of(key, "DoesNotExist"))]
         yield label_choice([*wanted, *given])
@@ -318,7 +267,7 @@ def _undefined(template: Template, key: str) -> Constraint:
     )
 
 
-def label_choice(conditions: Sequence[tuple[Constraint, Requirement]]) -> Choice:
+def label_choice(conditions: Sequence[Condition]) -> Choice:
     """For each value that the label could have, or none at all: the conditions it would break; only the smallest sets."""
     values = {v for _, r in conditions for v in r.values}
     edges = {b for _, r in conditions for b in (r.gte, r.lte) if b is not None}
@@ -389,7 +338,7 @@ def _emptiness(template: Template) -> Iterator[Choice]:
         yield (frozenset({constraint}),)
 
 
-def _floors(this: Round, template: Template, conditions: Sequence[tuple[Constraint, Requirement]]) -> Iterator[Floor]:
+def _floors(this: Round, template: Template, conditions: Sequence[Condition]) -> Iterator[Floor]:
     """The NodePool's minValues; none where Karpenter only tries its best (MIN_VALUES_POLICY=BestEffort)."""
     if this.relax_min_values:
         return

@@ -129,9 +129,9 @@ def resource_part(opening: Opening, constraint: Constraint, new: Quantity) -> Pa
         and c not in opening.relaxed
     )
     facts: dict[str, Fact] = {"resource": resource, "old": str(old), "new": str(new), "keeps": keeps}
-    if not new and resource != EFA:
+    if new <= ZERO and resource != EFA:
         return None  # a training pod without its GPUs is another pod; without EFA it still trains, only slower
-    if not new:
+    if new <= ZERO:
         return made("drop-resource", constraint, Change.REMOVE, (str(old), None), facts)
     if lowered(opening.partition.variant.pod.spec, resource, new) is None:
         return None

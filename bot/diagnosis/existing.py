@@ -3,7 +3,7 @@
 Mirrors karpenter pkg/controllers/provisioning/scheduling/existingnode.go and scheduler.go (v1.15).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.diagnosis.pods import HostPort, Variant, first_variant, host_ports_of, requests_of, untolerated
@@ -42,12 +42,11 @@ def fitting_node(world: World, variant: Variant, load: Load, groups: Sequence[Gr
 def _takes(world: World, node: StateNode, variant: Variant, load: Load, groups: Sequence[Group]) -> bool:
     if untolerated(variant.tolerations, node.taints):
         return False
-    pods = [p for p in world.pods if node.node_name and p.spec.node_name == node.node_name and not _over(p)]
+    pods = _pods_on(world, node)
     taken = [port for p in pods for port in host_ports_of(p.spec)]
     if any(a.conflicts_with(b) for a in load.ports for b in taken) or _volumes_exceed(world, node, variant.pod, pods):
         return False
-    used = total((*(requests_of(p.spec) for p in pods), _coming_daemons(world, node, pods)))
-    room = less(node.allocatable, used)
+    room = _room(world, node, pods)
     if any(left.nano < 0 for left in room.values()) or any(room.get(n, ZERO) < a for n, a in load.requests.items()):
         return False
     labels = Requirements.from_labels({**node.labels, HOSTNAME: node.hostname})
@@ -58,6 +57,22 @@ def _takes(world: World, node: StateNode, variant: Variant, load: Load, groups: 
         both.accepts(alternative) and _topology_allows(both & alternative, variant, groups)
         for alternative in load.volumes or (Requirements(),)
     )
+
+
+def rooms(world: World) -> Iterator[Resources]:
+    """What is left on each node that stays, as far as it is known."""
+    for node in state_nodes(world) if world.placements_known else ():
+        if not node.deleting:
+            yield _room(world, node, _pods_on(world, node))
+
+
+def _pods_on(world: World, node: StateNode) -> list[Pod]:
+    return [p for p in world.pods if node.node_name and p.spec.node_name == node.node_name and not _over(p)]
+
+
+def _room(world: World, node: StateNode, pods: Sequence[Pod]) -> Resources:
+    used = total((*(requests_of(p.spec) for p in pods), _coming_daemons(world, node, pods)))
+    return less(node.allocatable, used)
 
 
 def _over(pod: Pod) -> bool:

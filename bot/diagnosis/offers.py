@@ -6,19 +6,20 @@ or Karpenter's order of trying would foil is not offered, whatever the space say
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Final
 
 from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.constraints import Partition
 from bot.diagnosis.edits import Opening, Part, edits, limit_part, resource_part
+from bot.diagnosis.existing import rooms
 from bot.diagnosis.remedies import MOST_EDITS, dated, rank, remedies, remedy_of
 from bot.diagnosis.scheduling import Round
 from bot.diagnosis.state_nodes import NODES
 from bot.diagnosis.what_if import decided
 from bot.model.diagnosis import Constraint, Edit, Editor, Kind, Remedy
 from bot.model.quantities import ZERO, Quantity
-from bot.model.world import Refused
+from bot.model.world import Refused, World
 
 MOST_REMEDIES: Final = 8
 MOST_TRIALS: Final = 200
@@ -47,6 +48,10 @@ class Trials:
             )
         return self._known[key]
 
+    def helps_done(self, remedy: Remedy) -> bool:
+        """Whether the pod gets a node with the remedy."""
+        return self.helps(remedy.edits, remedy.nodepool)
+
 
 def key_of(chosen: Sequence[Edit]) -> Key:
     """What a set of edits does, whichever NodePool it is proposed for."""
@@ -59,18 +64,26 @@ def offers(this: Round, pools: Sequence[tuple[Solved, ...]], refused: Sequence[R
     A NodePool that the pod is not meant for gets a say only where one edit makes it fit.
     """
     trials = Trials(this, refused)
-    chosen: list[Ranked] = []
-    for one in _own_first(_proposed(pools)):
-        if len(chosen) == MOST_REMEDIES:
+    proposed = _own_first(_proposed(pools))
+    chosen = list(islice((one for one in proposed if _is_single(one) and trials.helps_done(one[1])), MOST_REMEDIES))
+    if not chosen:
+        single = _single(pools, Trials(this, refused))
+        chosen = [single] if single is not None else []
+    for one in proposed:
+        better = [other for other in chosen if other[0] <= one[0]]
+        if len(better) >= MOST_REMEDIES:
             break
-        if trials.helps(one[1].edits, one[1].nodepool) and not _larger_than_needed(one[1], chosen, pools, trials):
+        if not _is_single(one) and trials.helps_done(one[1]) and not _larger_than_needed(one[1], chosen, pools, trials):
             chosen.append(one)
-    if not any(len(remedy.edits) == 1 for _, remedy in chosen):
-        single = _single(pools, trials)
-        if single is not None:
-            chosen = [one for one in chosen if not key_of(single[1].edits) < key_of(one[1].edits)]
-            chosen = sorted([*chosen[: MOST_REMEDIES - 1], single], key=lambda one: one[0])
-    return tuple(dated(remedy, this.world.ec2) for _, remedy in chosen)
+    chosen.sort(key=lambda one: one[0])
+    best = chosen[:MOST_REMEDIES]
+    if not any(map(_is_single, best)):
+        best = [*best[:-1], *(one for one in chosen if _is_single(one))][:MOST_REMEDIES]
+    return tuple(dated(remedy, this.world.ec2) for _, remedy in best)
+
+
+def _is_single(one: Ranked) -> bool:
+    return len(one[1].edits) == 1
 
 
 def _proposed(pools: Sequence[tuple[Solved, ...]]) -> list[tuple[int, Ranked]]:
@@ -121,10 +134,12 @@ def _suffices_elsewhere(fewer: Sequence[Edit], pools: Sequence[tuple[Solved, ...
 
 
 def _single(pools: Sequence[tuple[Solved, ...]], trials: Trials) -> Ranked | None:
-    """One edit that helps though the offering space does not say so, for rules that are not about single offerings."""
+    """One edit that helps though the offering space does not say so: for rules that are not about single offerings, and
+    for nodes that exist."""
+    existing = any(rooms(trials.this.world))
     for position, pool in enumerate(pools):
         found: list[Ranked] = []
-        for solved in pool:
+        for solved in (one for one in pool if existing or not one.partition.exact):
             for constraint in _all_constraints(solved.partition):
                 part = _helping(solved.partition, constraint, trials)
                 if part is not None:
@@ -151,22 +166,25 @@ def _helping(whole: Partition, constraint: Constraint, trials: Trials) -> Part |
     wide = Opening(whole, narrow.relaxed, whole.universe)
     nodepool = whole.template.name
     if constraint.kind is Kind.RESOURCE:
-        return _amount(_reductions(wide, constraint), nodepool, trials)
+        return _amount(_reductions(wide, constraint, trials.this.world), nodepool, trials)
     if constraint.kind is Kind.POOL_LIMIT:
         return _amount(_raises(wide, constraint), nodepool, trials)
     tried = (part for opening in (narrow, wide) for part in edits(opening, constraint))
     return next((part for part in tried if trials.helps((part.edit,), nodepool)), None)
 
 
-def _reductions(wide: Opening, constraint: Constraint) -> list[Part]:
-    """Every amount that some type has room for, the largest first."""
+def _reductions(wide: Opening, constraint: Constraint, world: World) -> list[Part]:
+    """Every amount for which some type or some existing node has room, the largest first."""
     if constraint.editor is not Editor.POD_OWNER:
         return []
-    amounts = dict(wide.left(constraint.subject))
-    asked = Quantity.parse(constraint.values[0]).nano
-    lower = sorted((nano for nano in amounts if 0 < nano < asked), reverse=True)
-    quantities = (wide.amount_left(constraint.subject, amounts[nano]) for nano in lower)
-    return [part for q in quantities for part in (resource_part(wide, constraint, q),) if part is not None]
+    resource, asked = constraint.subject, Quantity.parse(constraint.values[0])
+    of_types = dict(wide.left(resource))
+    amounts = {
+        *(wide.amount_left(resource, i) for i in of_types.values()),
+        *(r.get(resource, ZERO) for r in rooms(world)),
+    }
+    lower = sorted((amount for amount in amounts if amount < asked), reverse=True)
+    return [part for amount in lower for part in (resource_part(wide, constraint, amount),) if part is not None]
 
 
 def _raises(wide: Opening, constraint: Constraint) -> list[Part]:

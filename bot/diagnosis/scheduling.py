@@ -108,6 +108,8 @@ class Round:
     topology: Topology
     version: Version = NEWEST
     relax_min_values: bool = False
+    term: int | None = None
+    """If given, only this required OR-term of the pod is tried, at its place in Karpenter's order."""
 
     @property
     def load(self) -> existing.Load:
@@ -155,6 +157,8 @@ def solve(this: Round) -> Decision:
             for taint in pool.spec.template.spec.taints
         ),
     ):
+        if this.term is not None and variant.terms and variant.terms[0][0] != this.term:
+            continue
         tried = variant
         groups = this.topology.groups(variant)
         node = existing.fitting_node(this.world, variant, this.load, groups)
@@ -235,6 +239,9 @@ def _placements(
     this: Round, template: Template, placed: Requirements, variant: Variant, groups: Sequence[Group]
 ) -> Iterator[Requirements | Attempt]:
     """The requirements with every topology rule added, one for each domain Karpenter may pick (Topology.AddRequirements)."""
+    if not groups:
+        yield placed
+        return
     strict = variant.strict
     picks: list[tuple[Requirement, ...]] = []
     for group in groups:

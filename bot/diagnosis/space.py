@@ -46,6 +46,7 @@ class Axis:
         self.absent: Types = 0
         self.undefined: Types = 0
         self.several: bool = False
+        self._met: dict[Requirement, Types] = {}
         for i, instance_type in enumerate(types):
             values = instance_type.labels.get(key)
             if values is None:
@@ -59,6 +60,12 @@ class Axis:
 
     def meeting(self, requirement: Requirement) -> Types:
         """The types on which Karpenter finds no conflict with the requirement."""
+        known = self._met.get(requirement)
+        if known is None:
+            known = self._met[requirement] = self._meeting(requirement)
+        return known
+
+    def _meeting(self, requirement: Requirement) -> Types:
         met = self.undefined | (self.absent if requirement.operator in ("NotIn", "DoesNotExist") else 0)
         if requirement.complement:
             for value, types in self.having.items():
@@ -112,6 +119,7 @@ class Space:
     _ladders: dict[str, Ladder]
     _amounts: dict[str, tuple[int, ...]]
     _by_price: dict[int, tuple[int, ...]]
+    _slots_met: dict[Requirement, int]
 
     @cached_property
     def all_types(self) -> Types:
@@ -189,6 +197,12 @@ class Space:
             self._ladders[resource] = Ladder(self.types, resource)
         return self._ladders[resource].at_least(amount.nano)
 
+    def values(self, key: str) -> frozenset[str]:
+        """Every value that some offering has of a label."""
+        of_slots = (slot.requirements.get(key) for slot in self.slots)
+        named = frozenset(value for r in of_slots if r is not None for value in r.values)
+        return named if key in self.slot_keys else frozenset(self.axis(key).having)
+
     def amounts(self, resource: str) -> tuple[int, ...]:
         """The allocatable nano-units of one resource, type by type."""
         if resource not in self._amounts:
@@ -216,9 +230,31 @@ class Space:
 
     def slots_meeting(self, requirements: Requirements) -> tuple[int, ...]:
         """Slots that Karpenter finds compatible (offering.Requirements against the NodeClaim's)."""
-        return tuple(
-            s for s, slot in enumerate(self.slots) if requirements.accepts(slot.requirements, allowed=WELL_KNOWN)
+        left = self._slots_undefined(requirements)
+        for key in self.slot_keys:
+            requirement = requirements.get(key)
+            if requirement is not None:
+                left &= self._slots_of(requirement)
+        return tuple(bits(left))
+
+    def _slots_undefined(self, requirements: Requirements) -> int:
+        """All slots but those with a label that the requirements lack and that is not well-known."""
+        lacking = self.slot_keys - WELL_KNOWN - requirements.keys()
+        every = (1 << len(self.slots)) - 1
+        return every & ~sum(
+            1 << s
+            for s, slot in enumerate(self.slots)
+            if lacking and any(key in lacking and not r.is_empty for key, r in slot.requirements.items())
         )
+
+    def _slots_of(self, requirement: Requirement) -> int:
+        """The slots with no conflict on one label, as bits."""
+        known = self._slots_met.get(requirement)
+        if known is None:
+            own = ((s, slot.requirements.get(requirement.key)) for s, slot in enumerate(self.slots))
+            known = sum(1 << s for s, r in own if r is None or not requirement.conflicts_with(r))
+            self._slots_met[requirement] = known
+        return known
 
     def types_offered(self, requirements: Requirements) -> Types:
         """Types with an available offering that is compatible with the requirements."""
@@ -308,6 +344,7 @@ def indexed(catalogue: Catalogue) -> Space:
         _ladders={},
         _amounts={},
         _by_price={},
+        _slots_met={},
     )
 
 

@@ -64,19 +64,37 @@ def topology_filters(
 ) -> Iterator[Filter]:
     """The domains that each topology rule leaves to a new node of this NodePool.
 
-    `picked`: only those that Karpenter picks among what the NodePool can have, where it looks no further (of a spread's
-    domains the emptiest one); else all that are valid, wherever the NodePool is.
+    `picked`: only those that Karpenter picks among what the NodePool and the pod allow, where it looks no further (of a
+    spread's domains the emptiest one); else all that the rule would allow, whatever the NodePool and the pod ask besides.
     """
     placed = template.requirements & PLACEHOLDER_HOST & variant.requirements
     for group in groups:
-        anything = Requirement.of(group.key, "Exists")
-        seen = picked or group.key == HOSTNAME
-        within = placed.get(group.key, anything) if seen else anything
-        asked = variant.strict.get(group.key, anything)
-        apart = not picked and group.rule is TopologyRule.ANTI_AFFINITY  # what the pod asks of the label is a filter too
-        choice = choose(group, this.pod, anything if apart else asked, within)
-        allowed = choice.picks if picked else tuple(Requirement.of(group.key, "In", (d,)) for d in choice.valid)
+        allowed = _picked(this, group, variant, placed) if picked else _valid(this, group, variant, template, placed)
         yield Filter(_topology_constraint(this, group), _rows_of(template, placed, group, allowed))
+
+
+def _picked(this: Round, group: Group, variant: Variant, placed: Requirements) -> tuple[Requirement, ...]:
+    anything = Requirement.of(group.key, "Exists")
+    return choose(group, this.pod, variant.strict.get(group.key, anything), placed.get(group.key, anything)).picks
+
+
+def _valid(
+    this: Round, group: Group, variant: Variant, template: Template, placed: Requirements
+) -> tuple[Requirement, ...]:
+    """Every domain that the rule allows, also those that no NodePool can make as they are now: these are empty.
+
+    What the pod asks of the label decides how a spread is counted, and whether the pod is the first of its kind.
+    """
+    anything = Requirement.of(group.key, "Exists")
+    asked = variant.strict.get(group.key, anything)
+    first = group.rule is TopologyRule.AFFINITY and group.selects(this.pod)
+    counted = group.rule is TopologyRule.SPREAD or first
+    within = placed[HOSTNAME] if group.key == HOSTNAME else anything
+    valid = choose(group, this.pod, asked if counted else anything, within).valid
+    if group.key != HOSTNAME and (not first or not any(group.domains.get(d) for d in valid)):
+        unseen = (d for d in template.space.values(group.key) if d not in group.domains)
+        valid |= frozenset(unseen) if first or group.rule is not TopologyRule.AFFINITY else frozenset()
+    return tuple(Requirement.of(group.key, "In", (domain,)) for domain in sorted(valid))
 
 
 def _rows_of(template: Template, placed: Requirements, group: Group, allowed: Sequence[Requirement]) -> Rows:

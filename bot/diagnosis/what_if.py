@@ -30,6 +30,7 @@ from bot.model.quantities import Quantity
 from bot.model.world import Refused, World
 
 Place = tuple[str, ...]
+_NODE_AFFINITY: Final = ("spec", "affinity", "nodeAffinity")
 _TOKEN: Final = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 
 
@@ -52,7 +53,10 @@ def edited(world: World, pod: Pod, edits: Sequence[Edit]) -> tuple[World, Pod]:
 
 
 def decided(this: Round, edits: Sequence[Edit], nodepool: str, refused: Sequence[Refused]) -> Decision:
-    """Karpenter's decision after some edits, with that NodePool alone: cheap enough to check every remedy offered."""
+    """Karpenter's decision after some edits, with that NodePool alone: cheap enough to check every remedy offered.
+
+    Where an edit is about one OR-term of the pod, only that term is tried: the others were refused before.
+    """
     world, pod = edited(this.world, this.pod, edits)
     touched = any(edit.object.kind == "NodePool" for edit in edits)
     pools = [p for p in by_weight(world.node_pools) if p.metadata.name == nodepool and not ready_problem(p)]
@@ -70,8 +74,17 @@ def decided(this: Round, edits: Sequence[Edit], nodepool: str, refused: Sequence
             requests=requests_of(pod.spec),
             ports=host_ports_of(pod.spec),
             topology=Topology(world) if touched else this.topology,
+            term=_term(pod, edits),
         )
     )
+
+
+def _term(pod: Pod, edits: Sequence[Edit]) -> int | None:
+    """The required term that the edits are about, as long as the pod still has more than one."""
+    affinity = pod.spec.affinity.node_affinity if pod.spec.affinity else None
+    required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
+    about = {int(place[5]) for place in (parse_place(e.field) for e in edits) if place[:3] == _NODE_AFFINITY}
+    return about.pop() if len(about) == 1 and required and len(required.node_selector_terms) > 1 else None
 
 
 def parse_place(field: str) -> Place:
@@ -171,7 +184,7 @@ def _without_host_port(spec: PodSpec, place: Place) -> PodSpec:
 
 _OF_POD: Final[tuple[tuple[Place, Callable[[PodSpec, Edit, Place], PodSpec]], ...]] = (
     (("spec", "nodeSelector"), _selector),
-    (("spec", "affinity", "nodeAffinity"), _expression),
+    (_NODE_AFFINITY, _expression),
     (("spec", "affinity"), _pod_affinity),
     (("spec", "tolerations"), _toleration),
     (("spec", "topologySpreadConstraints"), _spread),

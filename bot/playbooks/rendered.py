@@ -15,7 +15,7 @@ class Provenance:
     value: str
 
     def __str__(self) -> str:
-        return f"{self.object} {self.field}: {self.value}"
+        return f"{self.object} {self.field}: {self.value}".lstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

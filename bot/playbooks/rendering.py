@@ -12,6 +12,7 @@ from bot.model.diagnosis import (
     Diagnosis,
     Edit,
     Json,
+    Patch,
     PoolVerdict,
     Remedy,
     Statement,
@@ -209,9 +210,7 @@ def _remedy(remedy: Remedy, phrases: Phrases) -> RenderedRemedy:
         summary=parse_line(_summary(remedy, phrases)),
         opens=parse_line(_opens(remedy, phrases)),
         where=phrases.line("remedy-where", object=str(patch.target)) if patch else None,
-        why_not=phrases.line("remedy-by-hand", why=phrases.said("why-not", patch.why_not))
-        if patch and not patch.applicable and patch.why_not
-        else None,
+        why_not=_why_not(patch, phrases),
         cautions=tuple(cautions),
         applicable=patch.applicable if patch else False,
     )
@@ -230,6 +229,16 @@ def _remedy_context(remedy: Remedy, phrases: Phrases) -> SimpleNamespace:
         applicable=patch.applicable if patch else False,
         why_not=patch.why_not if patch else "",
     )
+
+
+def _why_not(patch: Patch | None, phrases: Phrases) -> Line | None:
+    """Why the change is to be made by hand, in the language's words where it has some for this reason."""
+    if patch is None or patch.applicable or not patch.why_not:
+        return None
+    key = f"why-not.{patch.why_not_code}"
+    known = phrases.has(key)
+    why = phrases.marked(key, **patch.why_not_facts) if known else phrases.said("why-not", patch.why_not)
+    return phrases.line("remedy-by-hand", why=why)
 
 
 def _summary(remedy: Remedy, phrases: Phrases) -> Markup:

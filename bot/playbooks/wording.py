@@ -6,6 +6,7 @@ from typing import Final
 
 from bot.model.diagnosis import Change, Cheapest, Verdict
 from bot.playbooks.contract import REMEDIES
+from bot.playbooks.explained import EXPLAINED
 
 _CHEAPEST: Final = Cheapest(
     instance_type="g6e.8xlarge",
@@ -102,6 +103,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     "error.restarting": {},
     "error.evidence-gone": {},
     "error.internal": {"reference": "4f1c"},
+    **EXPLAINED,
 }
 
 # Keys that a catalogue may have besides, by how they begin: what diagnosis and catalogue name together. All languages
@@ -113,7 +115,15 @@ OPEN_PREFIXES: Final[Mapping[str, Mapping[str, object]]] = {
     "missing-why.": {},
     "note.": {},
     "reason.": {},
-    "why-not.": {},
+    "why-not.": {
+        "object": "TrainJob ml/llama",
+        "fields": "resources",
+        "suspend": "spec.suspend",
+        "missing": "JobSet ml/llama",
+        "above": "TrainJob ml/llama",
+        "others": "NodePool gpu",
+        "manager": "Argo CD Application ml",
+    },
     **{f"remedy.{remedy}.{part}": facts for remedy, facts in REMEDIES.items() for part in ("caution", "opens")},
 }
 ENGLISH_IDS: Final = ("missing-what.", "missing-why.")

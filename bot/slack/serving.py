@@ -79,8 +79,9 @@ class Redacting(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Always True: the record stays, its secrets go."""
         record.msg, record.args = _SECRETS.sub("…", record.getMessage()), None
-        if record.exc_info and record.exc_info[1] is not None:
-            record.msg = f"{record.msg} ({type(record.exc_info[1]).__name__})"
+        if record.exc_info:
+            # formatted here, for a formatter would write the exception's own words
+            record.exc_text = _SECRETS.sub("…", logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
         return True
 

@@ -23,14 +23,19 @@ from bot.sources.neighbours import observe_neighbours, observe_placed, unique
 from bot.sources.owners import Discovery, controller_of, observe_owners
 from bot.sources.pod_search import Candidates, PodQuestion, Search
 from bot.sources.reading import Reader, decode_json
-from bot.sources.resources import EVENTS, PODS, is_name
+from bot.sources.resources import EVENTS, PODS, is_name, none_of
 from bot.sources.storage import observe_storage
 
 _PENDING: Final = (("fieldSelector", "status.phase=Pending"),)
 _NAMES_SEEN: Final = 20_000
 """How many pods a search by name looks at."""
-_SIBLING_EVENTS: Final = ("Evicted", "Disrupted", "Scheduled")
+_SIBLING_EVENTS: Final = frozenset({"Evicted", "Disrupted", "Scheduled"})
 """Reasons that tell which node a workload's earlier pods were on, and that they were driven off it."""
+_FREQUENT_EVENTS: Final = (
+    *("BackOff", "Created", "Failed", "FailedMount", "FailedScheduling", "Killing", "Nominated", "Pulled", "Pulling"),
+    *("Started", "Unhealthy"),
+)
+"""Reasons that make up most of a namespace's events about pods."""
 
 Answer = TypeVar("Answer")
 
@@ -221,15 +226,18 @@ async def _observe_events(reader: Reader, meta: ObjectMeta) -> tuple[Event, ...]
         )
     ]
     if prefix:
-        for reason in _SIBLING_EVENTS:
-            about = f"involvedObject.kind=Pod,reason={reason}"
-            lists.append(
-                reader.many(
-                    EVENTS,
-                    Event,
-                    namespace=meta.namespace,
-                    query=[("fieldSelector", about)],
-                    keep=lambda e: e.involved_object.name.startswith(prefix) and e.involved_object.name != meta.name,
-                )
+        lists.append(
+            reader.many(
+                EVENTS,
+                Event,
+                namespace=meta.namespace,
+                query=[("fieldSelector", f"involvedObject.kind=Pod,{none_of('reason', _FREQUENT_EVENTS)}")],
+                keep=lambda e: _of_sibling(e, prefix, meta.name),
             )
+        )
     return tuple(event for part in await asyncio.gather(*lists) for event in part)
+
+
+def _of_sibling(event: Event, prefix: str, own_name: str) -> bool:
+    about = event.involved_object.name
+    return event.reason in _SIBLING_EVENTS and about.startswith(prefix) and about != own_name

@@ -1,7 +1,7 @@
 """What a cluster says about Karpenter: its NodePools, what it made of them, how it is set up, what it logged."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,7 @@ from bot.sources.resources import (
     PODS,
     VERSIONS,
     Resource,
+    none_of,
 )
 
 LOG: Final = "Karpenter's log"
@@ -31,14 +32,13 @@ _CONTROLLERS_READ: Final = 3
 _EVENTS_KEPT: Final = 2000
 _CLUSTER_EVENTS: Final = "default"
 """The namespace of events about cluster-scoped objects (client-go tools/record/event.go, makeEvent)."""
-_ABOUT: Final = (
-    "involvedObject.kind=NodePool",
-    "involvedObject.kind=NodeClaim",
-    "involvedObject.kind=EC2NodeClass",
-    "involvedObject.kind=NodeClass",
-    # a kubelet's own events about its node would be thousands
-    "involvedObject.kind=Node,source=karpenter",
-)
+_ABOUT: Final = frozenset({"NodePool", "NodeClaim", "EC2NodeClass", "NodeClass"})
+_OTHERS: Final = ("Pod", "Node", "Job", "CronJob", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Service")
+"""What else events of that namespace are about, as a rule."""
+_NODE_EVENTS: Final = "involvedObject.kind=Node,source=karpenter"
+"""A kubelet's own events about its node would be thousands."""
+_NODES_A_PAGE: Final = 1000
+"""A Node is some 10 KiB, mostly names of images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +69,8 @@ async def observe_karpenter(reader: Reader, installation: Installation, tail: Lo
     async with asyncio.TaskGroup() as group:
         pools = group.create_task(_observe_pools(reader))
         claims = group.create_task(_observe_versions(reader, KARPENTER, "nodeclaims", NodeClaim))
-        nodes = group.create_task(reader.many(NODES, Node))
-        daemons = group.create_task(_observe_daemons(reader))
+        nodes = group.create_task(reader.many(NODES, Node, page=_NODES_A_PAGE))
+        daemons = group.create_task(_observe_daemons(reader, nodes))
         events = group.create_task(_observe_events(reader))
         controllers = group.create_task(_observe_controllers(reader, installation, tail))
     node_pools, node_classes = pools.result()
@@ -129,14 +129,23 @@ async def _observe_pools(reader: Reader) -> tuple[tuple[NodePool, ...], tuple[EC
     return pools, (*(classes or ()), *auto_mode)
 
 
-async def _observe_daemons(reader: Reader) -> tuple[tuple[DaemonSet, ...], tuple[Pod, ...]]:
+async def _observe_daemons(
+    reader: Reader, nodes: Awaitable[Sequence[Node]]
+) -> tuple[tuple[DaemonSet, ...], tuple[Pod, ...]]:
     daemon_sets = await reader.many(DAEMON_SETS, DaemonSet)
-    return daemon_sets, await observe_daemon_pods(reader, daemon_sets)
+    return daemon_sets, await observe_daemon_pods(reader, daemon_sets, await nodes)
 
 
 async def _observe_events(reader: Reader) -> tuple[Event, ...]:
     lists = (
-        reader.many(EVENTS, Event, namespace=_CLUSTER_EVENTS, query=[("fieldSelector", about)]) for about in _ABOUT
+        reader.many(
+            EVENTS,
+            Event,
+            namespace=_CLUSTER_EVENTS,
+            query=[("fieldSelector", none_of("involvedObject.kind", _OTHERS))],
+            keep=lambda event: event.involved_object.kind in _ABOUT,
+        ),
+        reader.many(EVENTS, Event, namespace=_CLUSTER_EVENTS, query=[("fieldSelector", _NODE_EVENTS)]),
     )
     found = [event for part in await asyncio.gather(*lists) for event in part]
     return tuple(sorted(found, key=lambda e: str(e.time or ""))[-_EVENTS_KEPT:])

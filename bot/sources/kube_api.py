@@ -206,8 +206,10 @@ def _one_line(said: object) -> str:
     return " ".join(str(said).split())[:_LONGEST_MESSAGE]
 
 
-async def open_connection(*, kubeconfig: str = "", context: str = "") -> KubeConnection:
+async def open_connection(*, kubeconfig: str = "", context: str = "", in_cluster: bool = False) -> KubeConnection:
     """Connects as kubectl would: the given kubeconfig, $KUBECONFIG, ~/.kube/config; else the pod's own service account.
+
+    `in_cluster`: the service account, whatever kubeconfig there is.
 
     Raises ClusterUnreachable when there is no usable configuration. Nothing is sent yet.
     """
@@ -215,7 +217,7 @@ async def open_connection(*, kubeconfig: str = "", context: str = "") -> KubeCon
     from kubernetes.aio.client import ApiClient, Configuration  # noqa: PLC0415
 
     configuration = Configuration()
-    load = _loader(kubeconfig, context)
+    load = _loader(kubeconfig, context, in_cluster=in_cluster)
     try:
         await load(configuration)
         client = ApiClient(configuration)
@@ -226,12 +228,12 @@ async def open_connection(*, kubeconfig: str = "", context: str = "") -> KubeCon
     return KubeConnection(client, load)
 
 
-def _loader(kubeconfig: str, context: str) -> "Callable[[Configuration], Awaitable[None]]":
+def _loader(kubeconfig: str, context: str, *, in_cluster: bool) -> "Callable[[Configuration], Awaitable[None]]":
     from kubernetes.aio import config as untyped  # noqa: PLC0415 (see open_connection)
 
     config: Any = untyped
     files = kubeconfig or os.environ.get("KUBECONFIG", "") or _KUBECONFIG
-    found = any(Path(one).expanduser().is_file() for one in files.split(os.pathsep) if one)
+    found = not in_cluster and any(Path(one).expanduser().is_file() for one in files.split(os.pathsep) if one)
 
     async def load(configuration: "Configuration") -> None:
         if found:

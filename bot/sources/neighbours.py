@@ -95,12 +95,28 @@ async def observe_placed(reader: Reader, nodes: Sequence[Node]) -> tuple[Pod, ..
     return tuple(pod for part in found for pod in part)
 
 
-async def observe_daemon_pods(reader: Reader, daemon_sets: Iterable[DaemonSet]) -> tuple[Pod, ...]:
-    """The newest of a few pods of each DaemonSet: Karpenter takes a real pod's requests before the template's, for
-    admission may have changed them (karpenter pkg/controllers/state/cluster.go, GetDaemonSetPod).
+async def observe_daemon_pods(
+    reader: Reader, daemon_sets: Sequence[DaemonSet], nodes: Sequence[Node]
+) -> tuple[Pod, ...]:
+    """A young pod of each DaemonSet: Karpenter takes a real pod's requests before the template's, for admission may have
+    changed them, and of several pods the newest (karpenter pkg/controllers/state/cluster.go, GetDaemonSetPod).
+
+    The newest node has most of them, in one list; a DaemonSet that does not run there is asked for its own pods.
     """
-    found = await asyncio.gather(*(_daemon_pod(reader, one) for one in daemon_sets))
-    return tuple(pod for pod in found if pod is not None)
+    young = await _young_pods(reader, nodes) if len(daemon_sets) > 1 else {}
+    absent = (one for one in daemon_sets if one.metadata.uid not in young)
+    found = await asyncio.gather(*(_daemon_pod(reader, one) for one in absent))
+    there = (young[one.metadata.uid] for one in daemon_sets if one.metadata.uid in young)
+    return (*there, *(pod for pod in found if pod is not None))
+
+
+async def _young_pods(reader: Reader, nodes: Sequence[Node]) -> dict[str, Pod]:
+    """The pods of the newest node, by their owners' uids."""
+    newest = max(nodes, key=lambda n: str(n.metadata.creation_timestamp or ""), default=None)
+    if newest is None:
+        return {}
+    pods = await reader.many(PODS, Pod, query=[("fieldSelector", f"spec.nodeName={newest.metadata.name}")])
+    return {owner.uid: pod for pod in pods for owner in pod.metadata.owner_references if owner.uid}
 
 
 async def _daemon_pod(reader: Reader, daemon_set: DaemonSet) -> Pod | None:

@@ -90,12 +90,13 @@ class Reader:
         namespace: str = "",
         query: Query = (),
         keep: Callable[[AnyObject], bool] | None = None,
+        page: int = PAGE,
     ) -> tuple[AnyObject, ...]:
-        """All objects of a list, or the empty tuple with a gap noted."""
+        """All objects of a list, `page` at a time, or the empty tuple with a gap noted."""
         found: list[AnyObject] = []
         try:
-            async for page in self.pages(resource, kind, namespace=namespace, query=query):
-                found.extend(page if keep is None else filter(keep, page))
+            async for items in self.pages(resource, kind, namespace=namespace, query=query, page=page):
+                found.extend(items if keep is None else filter(keep, items))
         except ReadFailed as failure:
             self.lacks(missing_read(failure, "list", resource.full_name, _where(resource, namespace)))
         return tuple(found)
@@ -119,15 +120,16 @@ class Reader:
         namespace: str = "",
         query: Query = (),
         accept: str = JSON,
+        page: int = PAGE,
     ) -> AsyncGenerator[tuple[AnyObject, ...], None]:
         """A list, page by page. Raises ReadFailed, also half-way."""
         token = ""
         while True:
             more = [("continue", token)] if token else []
-            body = await self.get_bytes(resource.path(namespace), [*query, ("limit", str(PAGE)), *more], accept)
-            page = self._decode_page(body, kind, resource)
-            yield page.items
-            token = page.metadata.continue_
+            body = await self.get_bytes(resource.path(namespace), [*query, ("limit", str(page)), *more], accept)
+            answer = self._decode_page(body, kind, resource)
+            yield answer.items
+            token = answer.metadata.continue_
             if not token:
                 return
 

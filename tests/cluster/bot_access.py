@@ -55,18 +55,21 @@ class BotAccess:
     kubeconfig: Path
     token: str
 
-    def run(self, *arguments: str, kubeconfig: Path | None = None, timeout: float = 120) -> Outcome:
-        """Runs `karpenter-bot ARGUMENT...` against the bed and moto."""
-        environment = {
+    def environment(self, kubeconfig: Path | None = None) -> dict[str, str]:
+        """Ours, with the bed's cluster (as the bot's service account) and the bed's AWS."""
+        return {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KUBE"))},
             **self.bed.aws_environment,
             "KUBECONFIG": str(kubeconfig or self.kubeconfig),
         }
+
+    def run(self, *arguments: str, kubeconfig: Path | None = None, timeout: float = 120) -> Outcome:
+        """Runs `karpenter-bot ARGUMENT...` against the bed and moto."""
         command = [str(Path(sys.executable).with_name("karpenter-bot")), *arguments]
         # GNU time is not everywhere; a Python between us and the bot can ask the kernel for its one child's peak.
         done = subprocess.run(
             [sys.executable, "-c", _MEASURED, *command],
-            env=environment,
+            env=self.environment(kubeconfig),
             capture_output=True,
             text=True,
             timeout=timeout,

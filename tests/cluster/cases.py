@@ -33,6 +33,8 @@ class PodShape:
 class Case:
     name: str
     cause: str
+    also: frozenset[str] = frozenset()
+    """Other causes that the same fault makes true."""
     says: str = ""
     logged: str = ""
     """Instead of `says`: what Karpenter logs where it says nothing about the single pod."""
@@ -241,6 +243,7 @@ CASES: Final = (
     Case(
         name="nodepool-not-ready",
         cause="nodepool-not-ready",
+        also=frozenset({"no-instance-type"}),
         logged="ignoring nodepool, not ready",
         pools=(node_pool("gpu", [requirement(CAPACITY_TYPE, "In", "on-demant")]),),
         pod=PodShape(resources={GPU: "1"}),

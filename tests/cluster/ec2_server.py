@@ -31,7 +31,9 @@ from tests.cluster.components import LOOPBACK, REGION
 Headers: TypeAlias = list[tuple[str, str]]
 Answer: TypeAlias = tuple[str, Headers, bytes]
 
-_KEPT_ACTIONS: Final = frozenset({"DescribeInstanceTypes", "DescribeInstanceTypeOfferings", "DescribeAvailabilityZones"})
+_KEPT_ACTIONS: Final = frozenset(
+    {"DescribeInstanceTypes", "DescribeInstanceTypeOfferings", "DescribeAvailabilityZones"}
+)
 _QUOTAS: Final = {
     "L-1216C47A": "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
     "L-34B43A08": "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
@@ -95,7 +97,9 @@ class Aws:
 
     def _own(self, action: str) -> Callable[[dict[str, list[str]], bytes], Answer] | None:
         return {
-            "DescribeCapacityReservations": lambda *_: _xml("DescribeCapacityReservations", "capacityReservationSet", ""),
+            "DescribeCapacityReservations": lambda *_: _xml(
+                "DescribeCapacityReservations", "capacityReservationSet", ""
+            ),
             "DescribeSpotPriceHistory": lambda asked, _: self._spot_prices(asked),
             "AWSPriceListService.GetProducts": lambda _, body: self._products(json.loads(body)),
             "ServiceQuotasV20190624.ListServiceQuotas": lambda *_: _json({"Quotas": list(_quotas())}),

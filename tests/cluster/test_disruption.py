@@ -22,7 +22,7 @@ QUICK: Final = {"consolidationPolicy": "WhenEmptyOrUnderutilized", "consolidateA
 def test_consolidation_is_named_and_both_remedies_keep_the_node(bench: Workbench, bot: BotAccess) -> None:
     types = requirement(INSTANCE_TYPE, "In", SMALL, LARGE)
     bench.create_node_pool(POOL, [types, requirement(CAPACITY_TYPE, "In", "on-demand")], disruption=dict(QUICK))
-    bench.create_deployment("trainer", {GPU: "1"}, replicas=0)
+    bench.create_deployment("trainer", {GPU: "1"}, 0)
     lost = _leave_alone_on_a_large_node(bench)
 
     moved = bench.running_pod_of("trainer", other_than=lost["metadata"]["name"])
@@ -43,7 +43,7 @@ def test_consolidation_is_named_and_both_remedies_keep_the_node(bench: Workbench
     bench.apply_remedy(by_id["set-consolidation"])
     # Ten minutes pass before Karpenter considers the node; for the test, they pass in a second.
     bench.api.patch("karpenter.sh/v1", "NodePool", POOL, {"spec": {"disruption": {"consolidateAfter": "1s"}}})
-    _assert_kept(bench, f'NodePool "{POOL}" has non-empty consolidation disabled')
+    _assert_kept(bench, f'NodePool "{POOL}" has consolidation policy WhenEmpty, but node is not empty')
 
 
 def _leave_alone_on_a_large_node(bench: Workbench) -> KubeObject:

@@ -101,7 +101,7 @@ class Workbench:
         return self.api.create(pod(name, self.namespace, resources, **spec))
 
     def create_deployment(
-        self, name: str, resources: Mapping[str, str], *, replicas: int = 1, **spec: object
+        self, name: str, resources: Mapping[str, str], replicas: int = 1, /, **spec: object
     ) -> KubeObject:
         """Such pods, made by the real controllers: a Deployment's template can be patched, a bare pod cannot."""
         template = pod(name, self.namespace, resources, **{"restartPolicy": "Always", **spec})
@@ -208,14 +208,23 @@ class Workbench:
 
     def initialized_claim(self) -> KubeObject:
         """Waits until the one NodeClaim is Initialized (node joined, resources registered) and returns it."""
-        found = wait_for("the NodeClaim to be Initialized", self._initialized_claim_now, seconds=SECONDS)
+        return self._claim_that_is("Initialized")
+
+    def launched_claim(self) -> KubeObject:
+        """Waits until the one NodeClaim is Launched and returns it."""
+        return self._claim_that_is("Launched")
+
+    def _claim_that_is(self, condition: str) -> KubeObject:
+        def found_now() -> KubeObject | None:
+            for claim in self.api.list("karpenter.sh/v1", "NodeClaim"):
+                conditions = {c["type"]: c["status"] for c in claim.get("status", {}).get("conditions", [])}
+                if conditions.get(condition) == "True":
+                    return claim
+            return None
+
+        found = wait_for(f"the NodeClaim to be {condition}", found_now, seconds=SECONDS)
         assert isinstance(found, dict)
         return found
-
-    def _initialized_claim_now(self) -> KubeObject | None:
-        (claim,) = self.api.list("karpenter.sh/v1", "NodeClaim")
-        conditions = {c["type"]: c["status"] for c in claim.get("status", {}).get("conditions", [])}
-        return claim if conditions.get("Initialized") == "True" else None
 
     def _running(self, name: str) -> KubeObject | None:
         found = self.api.get("v1", "Pod", name, self.namespace)

@@ -19,19 +19,19 @@ from bot.diagnosis.scheduling import Round, begin, solve
 from bot.diagnosis.templates import template, well_known
 from bot.diagnosis.volumes import claim_name
 from bot.model.diagnosis import Constraint, Kind
-from bot.model.karpenter import NodePool
+from bot.model.karpenter import NodeClassRef, NodePool
 from bot.model.kubernetes import (
     Affinity,
+    DaemonSet,
     NodeAffinity,
     NodeSelector,
     NodeSelectorRequirement,
     Pod,
     PodAffinity,
     PodSpec,
-    Taint,
     Toleration,
 )
-from bot.model.labels import normalised
+from bot.model.labels import AWS_DOMAIN, normalised
 from bot.model.objects import Condition
 from bot.model.world import Catalogue, InstanceType, Unavailable, World
 
@@ -86,19 +86,47 @@ def launches(world: World, pod: Pod, nodepool: str) -> bool:
 
 
 def relaxed(world: World, pod: Pod, nodepool: str, gone: Collection[Constraint], term: int | None) -> tuple[World, Pod]:
-    """The World and the pod without these constraints. Those that no object carries (implied labels) stay."""
+    """The World and the pod without these constraints, of the pod's OR-terms only that one (None: without any).
+
+    Constraints that no object carries (implied labels) stay.
+    """
     fields = {c.field for c in gone}
     spec = _pod(pod.spec, gone, fields, term)
     spec = changed(spec, volumes=tuple(v for v in spec.volumes if not _volume_gone(pod, claim_name(pod, v), gone)))
-    reasons = {reason for reason, (kind, *_) in UNAVAILABLE.items() if any(f"ec2/{reason.name.lower()}" in c.id for c in gone)}
-    pools = tuple(_pool(p, gone, fields) if p.metadata.name == nodepool else p for p in world.node_pools)
+    reasons = {
+        reason for reason, (kind, *_) in UNAVAILABLE.items() if any(f"ec2/{reason.name.lower()}" in c.id for c in gone)
+    }
+    asks = first_variant(changed(pod, spec=spec), respect_preferences=False).asks
+    asked = {a.requirement.key for a in asks if a.requirement.operator not in ("NotIn", "DoesNotExist")}
+    pools = tuple(_pool(p, gone, asked) if p.metadata.name == nodepool else p for p in world.node_pools)
     catalogues = {
         name: _catalogue(found, reasons) if name == nodepool and reasons else found
         for name, found in world.catalogues.items()
     }
     others = {c.subject for c in gone if "of other pods" in c.field}
-    pods = tuple(_without_anti_affinity(p, others) for p in world.pods)
-    return replace(world, node_pools=pools, catalogues=catalogues, pods=pods), changed(pod, spec=spec)
+    taken = [c.subject for c in gone if c.kind is Kind.DAEMON_OVERHEAD]
+    pods = tuple(_without_overhead(_without_anti_affinity(p, others), taken) for p in world.pods)
+    daemon_sets = tuple(_smaller(d, taken) for d in world.daemon_sets)
+    made = replace(world, node_pools=pools, catalogues=catalogues, pods=pods, daemon_sets=daemon_sets)
+    return made, changed(pod, spec=spec)
+
+
+def _without_overhead(pod: Pod, resources: Iterable[str]) -> Pod:
+    if not any(owner.kind == "DaemonSet" for owner in pod.metadata.owner_references):
+        return pod
+    return changed(pod, spec=_asking_nothing(pod.spec, resources))
+
+
+def _smaller(daemon_set: DaemonSet, resources: Iterable[str]) -> DaemonSet:
+    template = daemon_set.spec.template
+    made = changed(template, spec=_asking_nothing(template.spec, resources))
+    return changed(daemon_set, spec=changed(daemon_set.spec, template=made))
+
+
+def _asking_nothing(spec: PodSpec, resources: Iterable[str]) -> PodSpec:
+    for resource in resources:
+        spec = without(spec, resource)
+    return spec
 
 
 def _volume_gone(pod: Pod, claim: str, gone: Collection[Constraint]) -> bool:
@@ -128,7 +156,9 @@ def _pod(spec: PodSpec, gone: Collection[Constraint], fields: set[str], term: in
             changed(
                 container,
                 ports=tuple(
-                    p for n, p in enumerate(container.ports) if f"spec.containers[{i}].ports[{n}].hostPort" not in fields
+                    p
+                    for n, p in enumerate(container.ports)
+                    if f"spec.containers[{i}].ports[{n}].hostPort" not in fields
                 ),
             )
             for i, container in enumerate(spec.containers)
@@ -145,9 +175,11 @@ def _affinity(affinity: Affinity | None, fields: set[str], term: int | None) -> 
     terms = []
     for index, one in enumerate(required.node_selector_terms if required else ()):
         kept = tuple(
-            e for n, e in enumerate(one.match_expressions) if f"{_REQUIRED}[{index}].matchExpressions[{n}]" not in fields
+            e
+            for n, e in enumerate(one.match_expressions)
+            if f"{_REQUIRED}[{index}].matchExpressions[{n}]" not in fields
         )
-        if term in (None, index) and kept:
+        if term == index and kept:
             terms.append(changed(one, match_expressions=kept))
     only = NodeSelector(node_selector_terms=tuple(terms)) if terms else None
     return Affinity(
@@ -173,10 +205,11 @@ def _without_anti_affinity(pod: Pod, keys: set[str]) -> Pod:
     return changed(pod, spec=changed(pod.spec, affinity=changed(pod.spec.affinity, pod_anti_affinity=left)))
 
 
-def _pool(pool: NodePool, gone: Collection[Constraint], fields: set[str]) -> NodePool:
+def _pool(pool: NodePool, gone: Collection[Constraint], asked: set[str]) -> NodePool:
+    needed, fields = asked - well_known(pool), {c.field for c in gone}
     mine = [c for c in gone if c.nodepool == pool.metadata.name]
     kinds = {c.kind for c in mine}
-    undefined = {c.subject for c in mine if c.kind is Kind.POOL_UNDEFINED}
+    undefined = {c.subject for c in mine if c.kind in (Kind.POOL_UNDEFINED, Kind.POOL_LABEL)} & needed
     spec = pool.spec
     requirements = []
     for index, requirement in enumerate(spec.template.spec.requirements):
@@ -184,7 +217,7 @@ def _pool(pool: NodePool, gone: Collection[Constraint], fields: set[str]) -> Nod
         floorless = f"{where}.minValues" in fields
         if where not in fields:
             requirements.append(changed(requirement, min_values=None) if floorless else requirement)
-        elif (requirement.min_values is not None and not floorless) or normalised(requirement.key) not in well_known(pool):
+        elif (requirement.min_values is not None and not floorless) or normalised(requirement.key) in needed:
             # the values go; the label stays defined, and the floor stays
             floor = None if floorless else requirement.min_values
             requirements.append(NodeSelectorRequirement(key=requirement.key, operator="Exists", min_values=floor))
@@ -195,16 +228,20 @@ def _pool(pool: NodePool, gone: Collection[Constraint], fields: set[str]) -> Nod
         requirements=tuple(requirements),
         taints=tuple(t for t in spec.template.spec.taints if str(t) not in taints),
     )
-    labels = {k: v for k, v in spec.template.metadata.labels.items() if f"spec.template.metadata.labels[{k}]" not in fields}
+    labels = {
+        k: v for k, v in spec.template.metadata.labels.items() if f"spec.template.metadata.labels[{k}]" not in fields
+    }
     meta = changed(spec.template.metadata, labels=labels)
     limits = {k: v for k, v in spec.limits.items() if f"spec.limits[{k}]" not in fields}
     made = changed(pool, spec=changed(spec, template=changed(spec.template, spec=inner, metadata=meta), limits=limits))
     if Kind.POOL_NOT_READY in kinds:
         ready = changed(pool.status, conditions=(Condition(type="Ready", status="True"),))
+        ours = NodeClassRef(group=AWS_DOMAIN, kind="EC2NodeClass", name=inner.node_class_ref.name)
+        inner = changed(inner, node_class_ref=ours)
         made = changed(
             made,
             metadata=changed(made.metadata, deletion_timestamp=None),
-            spec=changed(made.spec, replicas=None),
+            spec=changed(made.spec, replicas=None, template=changed(made.spec.template, spec=inner)),
             status=ready,
         )
     return made
@@ -215,23 +252,18 @@ def _catalogue(found: Catalogue, reasons: set[Unavailable]) -> Catalogue:
 
 
 def _offered(one: InstanceType, reasons: set[Unavailable]) -> InstanceType:
+    """The type's own labels say where it can be had, so they follow its offerings."""
     offerings = tuple(
         replace(o, unavailable=tuple(u for u in o.unavailable if u not in reasons)) for o in one.offerings
     )
-    return replace(one, offerings=offerings)
+    labels = dict(one.labels)
+    for offering in (o for o in offerings if o.available):
+        for key, value in offering.labels.items():
+            labels[key] = labels.get(key, frozenset()) | ({value} if value is not None else frozenset())
+    return replace(one, offerings=offerings, labels=labels)
 
 
 def carried(constraint: Constraint) -> bool:
     """Whether some object carries the constraint, so that `relaxed` can take it away."""
     implied = constraint.field == "metadata.name" or constraint.subject == "pods"
-    return not implied and not constraint.id.startswith("ec2/no-instance-types")
-
-
-def taint_of(constraint: Constraint) -> Taint:
-    """The taint that a constraint is about."""
-    return Taint(key=constraint.subject, value=next(iter(constraint.values), ""), effect=constraint.operator)
-
-
-def same_label(one: Constraint, other: Constraint) -> bool:
-    """Whether two constraints are about the same label."""
-    return normalised(one.subject) == normalised(other.subject)
+    return not implied

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bot.config import Config, SlackConfig
 from bot.playbooks import Phrases, Rendered
 from bot.slack.questions import Why
 from bot.slack.services import Answered, Reply
 from bot.slack.serving import EVENTS_PATH, Door, opened
-from tests.fakes.slack import FakeSlack
+from tests.fakes.slack import FakeSlack, Message, scene
 from tests.playbooks.samples import said, seed, shipped
 
 
@@ -71,3 +71,36 @@ async def door(slack: FakeSlack, services: Scripted, *, mode: str = "socket", **
 async def idle(slack: FakeSlack, bot: Door) -> None:
     """Returns once nothing is in work."""
     await slack.wait_for(lambda _: not len(bot.listeners.work))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """The people, the bot and what it knows."""
+
+    slack: FakeSlack
+    services: Scripted
+    bot: Door
+
+    async def settled(self) -> None:
+        await idle(self.slack, self.bot)
+
+    async def only_message(self, channel: str = scene.OPS) -> Message:
+        """The bot's one visible message, once all work is done."""
+        await self.settled()
+        [message] = self.slack.workspace.by_bot(channel)
+        return message
+
+
+def texts(message: Message) -> list[str]:
+    """Every version of a message, oldest first."""
+    return [revision.text for revision in message.revisions]
+
+
+ENGLISH, KOREAN = shipped().phrases("en"), shipped().phrases("ko")
+HEADLINE = said(seed(), "en").summary
+"""How the answer begins that `Scripted` gives."""
+
+
+def progress_of(asked: str) -> str:
+    """What is said at once to somebody who reads English."""
+    return ENGLISH.text("slack.progress", asked=asked)

@@ -1,75 +1,12 @@
 """A person asks in Slack: every story end to end, over Socket Mode and over HTTP, against a Slack that keeps its rules."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-
 import pytest
 
 from bot.slack.questions import Why
-from bot.slack.services import Answered, Candidate, Choose, Failed, Reply
-from bot.slack.serving import Door
-from tests.fakes.fixtures import running_slack
-from tests.fakes.slack import FakeSlack, Fault, Message, User, scene
-from tests.playbooks.samples import said, seed, shipped
-from tests.slack.door import Scripted, door, idle
-from tests.slack.hostile import ATTACKS
-from tests.slack.test_manifest import manifest
-
-ENGLISH, KOREAN = shipped().phrases("en"), shipped().phrases("ko")
-HEADLINE = said(seed(), "en").summary
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """The people, the bot and what it knows."""
-
-    slack: FakeSlack
-    services: Scripted
-    bot: Door
-
-    async def settled(self) -> None:
-        await idle(self.slack, self.bot)
-
-    async def only_message(self, channel: str = scene.OPS) -> Message:
-        """The bot's one visible message, once all work is done."""
-        await self.settled()
-        [message] = self.slack.workspace.by_bot(channel)
-        return message
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[FakeSlack]:
-    async with running_slack() as running:
-        running.workspace.scopes = frozenset(manifest()["oauth_config"]["scopes"]["bot"])
-        yield running
-        assert not running.warnings
-        assert not running.workspace.pings()
-
-
-@pytest.fixture(params=["socket", "http"])
-async def at(request: pytest.FixtureRequest, slack: FakeSlack) -> AsyncIterator[Scene]:
-    services = Scripted()
-    async with door(slack, services, mode=request.param) as bot:
-        yield Scene(slack=slack, services=services, bot=bot)
-
-
-@pytest.fixture
-async def socket(slack: FakeSlack) -> AsyncIterator[Scene]:
-    """For stories in which the way does not matter."""
-    services = Scripted()
-    async with door(slack, services) as bot:
-        yield Scene(slack=slack, services=services, bot=bot)
-
-
-def texts(message: Message) -> list[str]:
-    """Every version of a message, oldest first."""
-    return [revision.text for revision in message.revisions]
-
-
-def progress(asked: str) -> str:
-    return ENGLISH.text("slack.progress", asked=asked)
-
+from bot.slack.services import Answered, Candidate, Choose, Failed
+from tests.fakes.slack import FakeSlack, Fault, scene
+from tests.playbooks.samples import said, seed
+from tests.slack.door import ENGLISH, HEADLINE, KOREAN, Scene, Scripted, door, idle, progress_of, texts
 
 # -- asked and answered ---------------------------------------------------------------------------------------------------
 
@@ -78,7 +15,7 @@ async def test_progress_then_the_answer_in_its_place_then_the_evidence(at: Scene
     delivery = await at.slack.slash_command("why default/llama-3-8b-node-0-1-z49j4")
     assert (delivery.acked, delivery.answer, delivery.shown_error) == (True, None, None)
     message = await at.only_message()
-    assert texts(message)[0] == progress("default/llama-3-8b-node-0-1-z49j4")
+    assert texts(message)[0] == progress_of("default/llama-3-8b-node-0-1-z49j4")
     assert texts(message)[-1].startswith(HEADLINE)
     assert len(texts(message)) == 2
     assert at.services.asked == [Why(pod="llama-3-8b-node-0-1-z49j4", namespace="default", language="en")]
@@ -301,158 +238,3 @@ async def test_a_workspace_without_new_blocks_gets_plain_evidence(socket: Scene)
     [modal] = socket.slack.workspace.modals()
     assert {block["type"] for block in modal.content["blocks"]} == {"section"}
     assert HEADLINE in str(modal.content)
-
-
-# -- what Slack and others do to the bot -------------------------------------------------------------------------------------
-
-
-async def test_what_slack_delivers_twice_is_answered_once(at: Scene) -> None:
-    command = await at.slack.slash_command("why train-0")
-    await at.slack.mention("why train-1")
-    await at.settled()
-    for delivery in list(at.slack.deliveries):
-        assert (await at.slack.deliver_again(delivery)).failure is None
-    await at.settled()
-    assert command.acked
-    assert [question.pod for question in at.services.asked] == ["train-0", "train-1"]
-    assert len(at.slack.workspace.by_bot()) == 2
-
-
-async def test_where_the_bot_is_no_member_it_answers_through_the_response_url(at: Scene) -> None:
-    await at.slack.slash_command("why train-0", channel=scene.ELSEWHERE)
-    await at.settled()
-    [hint] = at.slack.workspace.ephemerals(scene.ANNA)
-    assert hint.text == progress("train-0")
-    answer = await at.only_message(scene.ELSEWHERE)
-    assert answer.text.startswith(HEADLINE)
-
-
-async def test_a_pick_that_only_the_asker_sees_is_answered_in_its_place(socket: Scene) -> None:
-    socket.slack.workspace.channels[scene.ELSEWHERE].members.discard(scene.MIN)
-    pods = (Candidate(namespace="ml", name="a-0"), Candidate(namespace="ml", name="a-1"))
-    socket.services.reply = lambda question: Choose(candidates=pods, asked=question.asked, total=2)
-    await socket.slack.slash_command("why a", channel=scene.ELSEWHERE)
-    message = await socket.only_message(scene.ELSEWHERE)
-    message.ephemeral_to = scene.ANNA
-    socket.services.reply = lambda question: Answered(answer_id="a", rendered=said(seed(), question.language))
-    await socket.slack.click("why", message)
-    await socket.settled()
-    assert message.text.startswith(HEADLINE)
-
-
-async def test_slack_is_asked_again_when_it_has_had_too_much(at: Scene) -> None:
-    at.slack.faults.add(Fault(method="chat.update", retry_after=0))
-    await at.slack.slash_command("why train-0")
-    message = await at.only_message()
-    assert message.text.startswith(HEADLINE)
-    assert [call.status for call in at.slack.calls_of("chat.update")] == [429, 200]
-
-
-async def test_an_answer_whose_place_is_gone_is_given_anew(at: Scene) -> None:
-    at.slack.faults.add(Fault(method="chat.update", error="edit_window_closed"))
-    await at.slack.slash_command("why train-0")
-    await at.settled()
-    assert at.slack.workspace.last(scene.OPS).text.startswith(HEADLINE)
-
-
-@pytest.mark.parametrize(
-    ("lacking", "kinds"), [({"context"}, {"section", "actions"}), ({"context", "section", "actions"}, set())]
-)
-async def test_blocks_that_a_workspace_refuses_are_made_simpler(
-    socket: Scene, lacking: set[str], kinds: set[str]
-) -> None:
-    socket.slack.workspace.lacking_blocks = frozenset(lacking)
-    await socket.slack.slash_command("why train-0")
-    message = await socket.only_message()
-    assert {block["type"] for block in message.blocks} == kinds
-    assert message.text.startswith(HEADLINE)
-
-
-async def test_nothing_that_a_cluster_or_a_person_says_pings_or_links(at: Scene) -> None:
-    pods = tuple(Candidate(namespace=text, name=text) for text in ATTACKS)
-    replies: list[Failed | Choose] = [
-        Choose(candidates=pods, asked=ATTACKS[0], total=99),
-        *(Failed(code="pod-not-found", facts={"asked": text, "near": ATTACKS}) for text in ATTACKS[:3]),
-    ]
-    for n, reply in enumerate(replies):
-        at.services.reply = lambda _, reply=reply: reply  # type: ignore[misc]
-        await at.slack.slash_command(f"why train-{n}", user=(scene.ANNA, scene.MIN)[n % 2])
-        await at.settled()
-    [choice] = at.slack.workspace.by_bot()
-    assert len(choice.blocks) == 1 + len(ATTACKS[:20]) + 1
-    spoken = [text for text in ATTACKS if text.isprintable()]
-    for text in spoken:
-        await at.slack.slash_command(text, user=scene.MIN)
-        await at.slack.mention(text)
-    await at.settled()
-    assert len(at.slack.workspace.by_bot()) == 1 + len(spoken)
-    assert len(at.slack.workspace.ephemerals()) == 3 + len(spoken)
-    assert not at.slack.workspace.links()
-    # pings are looked at for every story, by the fixture
-
-
-async def test_other_bots_and_everyday_talk_are_left_alone(at: Scene) -> None:
-    await at.slack.message("why is the sky blue")
-    await at.slack.bot_message(
-        {"type": "app_mention", "bot_id": "B0OTHER", "user": "U0OTHER", "channel": scene.OPS, "ts": "1.1",
-         "text": f"<@{at.slack.workspace.bot_user}> why train-0"}
-    )  # fmt: skip
-    await at.slack.open_home()
-    await at.slack.edit(await at.slack.message("hello"), text="why train-0")
-    await at.settled()
-    assert all(delivery.acked for delivery in at.slack.deliveries)
-    assert not at.services.asked
-
-
-async def test_clicks_on_what_an_older_version_left_are_taken(at: Scene) -> None:
-    await at.slack.slash_command("why train-0")
-    message = await at.only_message()
-    message.blocks[-1]["elements"][0]["action_id"] = "of_yesterday"
-    assert (await at.slack.click("of_yesterday", message)).acked
-    assert (await at.slack.message_shortcut("of_yesterday", message)).acked
-
-
-# -- many, and the end -------------------------------------------------------------------------------------------------------
-
-
-async def test_a_hundred_answers_leave_nothing_behind(slack: FakeSlack) -> None:
-    people = [slack.workspace.add_user(User(id=f"U{n}", name=f"n{n}")) for n in range(25)]
-    services = Scripted()
-    async with door(slack, services) as bot:
-        for n in range(100):
-            slack.workspace.channels[scene.OPS].members.add(people[n % 25].id)
-            await slack.slash_command(f"why train-{n}", user=people[n % 25].id)
-        await idle(slack, bot)
-        assert len(services.asked) == 100
-        assert sum(m.text.startswith(HEADLINE) for m in slack.workspace.by_bot()) == 100
-        known = bot.listeners
-        assert (len(known.work), len(known.seen), len(known.languages)) == (0, 100, 25)
-        assert len(known.allowance) <= 25
-
-
-async def test_what_is_in_work_is_finished_before_the_end(slack: FakeSlack) -> None:
-    services = Scripted()
-    services.gate.clear()
-    async with door(slack, services):
-        await slack.slash_command("why train-0")
-        await slack.wait_for(lambda _: services.asked)
-    [message] = slack.workspace.by_bot()
-    assert message.text.startswith(HEADLINE)
-
-
-async def test_what_cannot_be_finished_says_so(slack: FakeSlack) -> None:
-    services = Endless()
-    async with door(slack, services, drain_seconds=0.05):
-        await slack.slash_command("why train-0")
-        await slack.wait_for(lambda _: services.asked)
-    assert not slack.workspace.by_bot()
-    [told] = slack.workspace.ephemerals(scene.ANNA)
-    assert told.text == ENGLISH.text("error.restarting")
-
-
-class Endless(Scripted):
-    """Never answers."""
-
-    async def why(self, question: Why) -> Reply:
-        self.asked.append(question)
-        return await asyncio.Future()

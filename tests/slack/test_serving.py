@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import aiohttp
@@ -14,16 +13,9 @@ import pytest
 from aiohttp import web
 
 from bot.slack.serving import BODY, EVENTS_PATH, CannotServe, Redacting, serve
-from tests.fakes.fixtures import running_slack
 from tests.fakes.slack import FakeSlack, Fault, scene
 from tests.fakes.slack.signatures import sign
 from tests.slack.door import Scripted, config_for, door, idle
-
-
-@pytest.fixture
-async def slack() -> AsyncIterator[FakeSlack]:
-    async with running_slack() as running:
-        yield running
 
 
 async def status(url: str) -> int:
@@ -174,7 +166,7 @@ async def test_missing_scopes_are_named_at_the_start(slack: FakeSlack, caplog: p
 
 
 def test_what_the_libraries_log_has_no_secrets() -> None:
-    error = web.HTTPForbidden(text="wss://wss.example/link/?ticket=abc-123")
+    error = web.HTTPForbidden(reason="wss://wss.example/link/?ticket=abc-123")
     info = (type(error), error, None)
     message = "failed: %s xapp-1-A-2 https://hooks.slack.com/commands/T1/2/xyz ?ticket=abc-123"
     record = logging.LogRecord("x", logging.ERROR, "", 0, message, ("xoxb-1-2",), info)

@@ -135,7 +135,13 @@ def _impossible(one: PrintedRequirement, pool: tuple[str, ...]) -> Cause:
             "capacity-type-not-offered", evidence, pool, capacity_types=asked, offered_capacity_types=offered, **names
         )
     known = _KNOWN_VALUES.get(one.key, ())
-    facts: dict[str, Fact] = {"key": one.key, "wanted": asked, "wanted_by": where, "allowed": known, "allowed_by": "EC2"}
+    facts: dict[str, Fact] = {
+        "key": one.key,
+        "wanted": asked,
+        "wanted_by": where,
+        "allowed": known,
+        "allowed_by": "EC2",
+    }
     return cause("requirement-conflict", evidence, pool, **facts)
 
 
@@ -147,9 +153,7 @@ def _too_big(resource: str, asked: str, pool: tuple[str, ...], evidence: str) ->
 
 def _min_values(finding: InstanceTypeRefusal, key: str, pool: tuple[str, ...], evidence: str) -> Cause:
     needed = next((one.min_values for one in finding.requirements if one.key == key and one.min_values), 0)
-    return cause(
-        "min-values-unmet", f"{evidence}: {key}", pool, nodepool=pool[0], key=key, needed=needed, have=None
-    )
+    return cause("min-values-unmet", f"{evidence}: {key}", pool, nodepool=pool[0], key=key, needed=needed, have=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,9 +272,7 @@ def _certain(one: Cause, whole: Partition, requests: Mapping[str, Quantity]) -> 
     whole_capacity = max((t.capacity.get(resource, ZERO) for t in types), default=ZERO)
     if whole_capacity < requests.get(resource, ZERO):
         return True
-    return any(
-        all(not t.allocatable.get(name, ZERO) < requests.get(name, ZERO) for name in _OF_CLASS) for t in types
-    )
+    return any(all(not t.allocatable.get(name, ZERO) < requests.get(name, ZERO) for name in _OF_CLASS) for t in types)
 
 
 def _listed(one: Cause, ec2: Ec2Facts) -> bool:
@@ -279,7 +281,10 @@ def _listed(one: Cause, ec2: Ec2Facts) -> bool:
 
 
 def _lacks_device(one: Cause) -> bool:
-    return one.facts.get("resource") in _DEVICES and not one.facts.get("offered")
+    """Nothing of an accelerator in a NodePool that names no single type: it is there for other pods. EFA says no such thing."""
+    accelerator = one.facts.get("resource") in COUNTED and not one.facts.get("offered")
+    pins = [c for c in one.constraints if c.subject == INSTANCE_TYPE and len(c.values) == 1]
+    return accelerator and not pins
 
 
 def _weight(one: Cause) -> tuple[bool, str]:
@@ -352,4 +357,3 @@ def _pinned_first(facts: dict[str, Fact]) -> dict[str, Fact]:
             "allowed_by": facts["wanted_by"],
         }
     return facts
-

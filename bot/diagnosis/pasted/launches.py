@@ -53,7 +53,9 @@ ORDER: Final = (
 """What a person can mend comes before what only waiting mends."""
 _OPERATION: Final = re.compile(r"operation error (EC2|IAM|SSM|STS|KMS|Pricing|EKS): (\w{1,64})")
 _WRONG_ZONE: Final = "is not supported in your requested Availability Zone"
-_NODE_CLASS: Final = re.compile(r'(?:nodeclass|EC2NodeClass)(?:\.karpenter\.k8s\.aws)?[ =]"?([a-z0-9][a-z0-9.-]{0,252})', re.I)
+_NODE_CLASS: Final = re.compile(
+    r'(?:nodeclass|EC2NodeClass)(?:\.karpenter\.k8s\.aws)?[ =]"?([a-z0-9][a-z0-9.-]{0,252})', re.I
+)
 
 
 def of_launch(signal: Signal) -> Told:
@@ -142,9 +144,7 @@ def _cause_of(error: FleetError) -> str:
     return _CAUSES.get(error.code, "launch-failed")
 
 
-def _facts(
-    cause_id: str, signal: Signal, failure: LaunchFailure | None, errors: list[FleetError]
-) -> dict[str, Fact]:
+def _facts(cause_id: str, signal: Signal, failure: LaunchFailure | None, errors: list[FleetError]) -> dict[str, Fact]:
     types, zones = _each(e.instance_type for e in errors), _each(e.zone for e in errors)
     message = errors[0].message
     common: dict[str, Fact] = {"nodeclaim": signal.objects.get("NodeClaim", ""), "message": message}

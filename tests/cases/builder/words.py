@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from zlib import crc32
 
 from tests.cases.builder.objects import Manifest, later, meta_of, metadata, micro, name_of, stamp, uid
 from tests.cases.builder.system import Release
@@ -128,7 +129,8 @@ def about(
 def _event(involved: Mapping[str, object], time: datetime, reason: str, message: str, kind: str) -> Manifest:
     meta = meta_of(involved)
     namespace = str(meta.get("namespace", "default"))
-    suffix = f"{int(time.timestamp() * 1_000_000_000):x}"
+    # two events of one object in one second differ in their nanoseconds, and so in their names
+    suffix = f"{int(time.timestamp() * 1_000_000_000) + crc32(reason.encode()) % 1_000_000:x}"
     name = f"{meta['name']}.{suffix}"
     return {
         "apiVersion": "v1",

@@ -1,0 +1,122 @@
+"""Status conditions, pasted from `kubectl describe`, `-o yaml` or as Karpenter's transition events -> what they prove.
+
+Homes: karpenter pkg/controllers/nodeclaim/lifecycle (launch.go, registration.go, initialization.go) and
+karpenter-provider-aws pkg/controllers/nodeclass (v1.15). `Unknown` is a normal state on the way: only `False`, or a reason
+that names what is missing, is held against anybody.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from bot.diagnosis.pasted.launches import of_reason
+from bot.diagnosis.pasted.told import Told, cause, need, pool_of_claim
+from bot.karpenter import Signal, SignalKind
+from bot.model.diagnosis import Cause, Fact
+
+LONGEST_TEXT: Final = 400_000
+MOST_CONDITIONS: Final = 200
+_OF_CLASS: Final = frozenset(
+    {
+        "AMIsReady",
+        "CapacityReservationsReady",
+        "InstanceProfileReady",
+        "NodeClassReady",  # the NodePool's own condition about its class
+        "PlacementGroupReady",
+        "SecurityGroupsReady",
+        "SubnetsReady",
+    }
+)
+_OF_CLAIM: Final = frozenset({"Launched", "Registered", "Initialized"})
+_KNOWN: Final = _OF_CLASS | _OF_CLAIM | {"Ready", "NodeClassReady", "ValidationSucceeded"}
+_LINE: Final = re.compile(
+    r'^[\s-]*"?(?P<key>[Kk]ind|[Nn]ame|[Mm]essage|[Rr]eason|[Ss]tatus|[Tt]ype)"?:\s+(?P<value>\S.*?),?\s*$'
+)
+_KINDS: Final = ("NodeClaim", "NodePool", "EC2NodeClass")
+_DENIED_CHECK: Final = "AuthCheckFailed"  # nodeclass/validation.go: the dry run of CreateFleet, RunInstances, ...
+_QUOTED: Final = re.compile(r'"([^"]{1,253})"')
+
+
+def read_conditions(text: str) -> tuple[Signal, ...]:
+    """Every condition block of a pasted status, as the signal that its transition event would be. Never raises."""
+    found: list[Signal] = []
+    about: dict[str, str] = {}
+    open_block: dict[str, str] = {}
+    for line in text[:LONGEST_TEXT].split("\n"):
+        read = _LINE.match(line)
+        if read is None:
+            continue
+        key, value = read["key"].lower(), read["value"].strip("\"'")
+        if key in ("kind", "name"):
+            about.setdefault(key, value)
+            continue
+        open_block[key] = value
+        if key == "type":
+            if value in _KNOWN and open_block.get("status") in ("True", "False", "Unknown"):
+                found.append(_signal(about, open_block))
+            open_block = {}
+    return tuple(found[:MOST_CONDITIONS])
+
+
+def _signal(about: dict[str, str], block: dict[str, str]) -> Signal:
+    facts = {"condition": block["type"], "status": block["status"]}
+    facts |= {"reason": block.get("reason", ""), "why": block.get("message", "")}
+    kind = about.get("kind", "")
+    message = f"{block['type']}={block['status']} {facts['reason']}: {facts['why']}".rstrip(" :")
+    return Signal(
+        kind=SignalKind.CONDITION_CHANGED,
+        message=message,
+        objects={kind: about["name"]} if kind in _KINDS and about.get("name") else {},
+        facts=facts,
+    )
+
+
+def of_condition(signal: Signal) -> Told:
+    """What one condition proves; a condition that is true, or still unknown, proves nothing."""
+    causes = tuple(_causes(signal, signal.facts.get("condition", ""), signal.facts.get("status", "")))
+    if causes:
+        return Told(topic="condition", causes=causes)
+    claim, node_class = signal.objects.get("NodeClaim", ""), signal.objects.get("EC2NodeClass", "")
+    look = need("nodeclass", nodeclass=node_class) if node_class else need("nodeclaim", nodeclaim=claim)
+    return Told(topic="condition", needs=() if signal.facts.get("status") == "True" else (look,))
+
+
+def _causes(signal: Signal, condition: str, status: str) -> Iterator[Cause]:
+    reason, why = signal.facts.get("reason", ""), signal.facts.get("why", "")
+    claim = signal.objects.get("NodeClaim", "")
+    if status == "True":
+        return
+    if condition == "Initialized":
+        yield from _not_initialized(signal, reason, why)
+    elif status != "False":
+        return
+    elif condition == "Launched":
+        yield of_reason(signal, reason, why)
+    elif condition == "Registered":
+        facts: dict[str, Fact] = {"nodeclaim": claim, "age": "", "reason": reason, "message": why}
+        yield cause("not-registered", signal.message, (pool_of_claim(claim),), **facts)
+    elif reason.endswith(_DENIED_CHECK):
+        denied: dict[str, Fact] = {"nodeclaim": "", "operation": f"ec2:{reason.removesuffix(_DENIED_CHECK)}"}
+        yield cause("not-authorized", signal.message, (), message=why, **denied)
+    elif condition in _OF_CLASS or (condition in ("Ready", "ValidationSucceeded") and "EC2NodeClass" in signal.objects):
+        yield _of_class(signal, condition, reason, why)
+
+
+def _of_class(signal: Signal, condition: str, reason: str, why: str) -> Cause:
+    pool = signal.objects.get("NodePool", "")
+    facts: dict[str, Fact] = {"nodepool": pool, "nodeclass": signal.objects.get("EC2NodeClass", "")}
+    return cause(
+        "nodeclass-not-ready", signal.message, (pool,), condition=condition, reason=reason, message=why, **facts
+    )
+
+
+def _not_initialized(signal: Signal, reason: str, why: str) -> Iterator[Cause]:
+    """Initialized stays Unknown while it waits; its reason says for what (initialization.go)."""
+    claim = signal.objects.get("NodeClaim", "")
+    quoted = _QUOTED.search(why)
+    if reason == "ResourceNotRegistered" and quoted:
+        facts: dict[str, Fact] = {"nodeclaim": claim, "node": signal.objects.get("Node", ""), "resource": quoted[1]}
+        yield cause("device-plugin-missing", signal.message, (pool_of_claim(claim),), **facts)
+    elif reason in ("StartupTaintsExist", "KnownEphemeralTaintsExist", "NodeNotReady"):
+        told: dict[str, Fact] = {"nodeclaim": claim, "reason": reason, "message": why}
+        yield cause("not-initialized", signal.message, (pool_of_claim(claim),), **told)
