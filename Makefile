@@ -22,8 +22,15 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: setup ## the answer for a recorded cluster (CASE=name picks another, LANG_=ko another language)
 	@$(BIN)/python -m tests.demo $(CASE) $(if $(LANG_),--lang $(LANG_))
 
-test: setup ## all tests
+test: setup ## all tests (those of the test bed and the oracle once `make native` has built them)
 	@$(BIN)/python -m pytest
+
+native: setup ## builds the Go programs that tests compare with: the test bed and the oracle (needs Go; 15 minutes once)
+	@$(BIN)/python -m tests.cluster build
+	@$(BIN)/python -m tests.oracle build
+
+golden: setup ## writes the recorded cases' answers anew; read the difference before you commit it
+	@$(BIN)/python -m tests.golden
 
 lint: setup ## style, types, layers, playbooks
 	@$(BIN)/ruff check .
@@ -34,11 +41,12 @@ lint: setup ## style, types, layers, playbooks
 
 bench: setup ## measured figures, never asserted
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench_serving
 
 lock: setup ## recompile the lock files from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade pyproject.toml -o requirements/run.txt
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade --group dev pyproject.toml -o requirements/dev.txt
 
--include tests/cluster/cluster.mk
+include tests/cluster/cluster.mk tests/oracle/oracle.mk
 
-.PHONY: help setup demo test lint bench lock
+.PHONY: help setup demo test native golden lint bench lock

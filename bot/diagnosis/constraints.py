@@ -18,7 +18,7 @@ from bot.diagnosis.releases import MIN_VALUES_WITHIN
 from bot.diagnosis.requirements import Requirement, Requirements
 from bot.diagnosis.scheduling import Round
 from bot.diagnosis.space import Rows, Space
-from bot.diagnosis.surroundings import port_filters, topology_filters, volume_filters
+from bot.diagnosis.surroundings import port_constraint, port_filters, ports_asked, topology_filters, volume_filters
 from bot.diagnosis.templates import Template, implied_labels, ready_problem, well_known
 from bot.diagnosis.topology import Group
 from bot.model.diagnosis import Constraint, Editor, Kind
@@ -51,12 +51,13 @@ Choice = tuple[frozenset[Constraint], ...]
 class Floor:
     """A NodePool's minValues on one label: a rule about all types that are left together, not about any one offering.
 
-    `narrowing`: the conditions on the same label, where only values that they allow count (since v1.15), else nothing.
+    `wanted`: the requirement's own values. `narrowing`: the conditions on the same label, where only values that they allow count (since v1.15), else nothing.
     """
 
     constraint: Constraint
     key: str
     needed: int
+    wanted: tuple[str, ...] = ()
     narrowing: tuple[Condition, ...] = ()
 
     def values(self, space: Space, rows: Rows, relaxed: Container[Constraint] = ()) -> list[str]:
@@ -159,6 +160,12 @@ def _distinct(filters: Iterable[Filter]) -> tuple[Filter, ...]:
     for one in filters:
         merged[one.constraint] = merged.get(one.constraint, -1) & one.rows
     return tuple(Filter(constraint, rows) for constraint, rows in merged.items())
+
+
+def pod_constraints(this: Round, variant: Variant) -> Iterator[Constraint]:
+    """What the pod itself asks of labels and ports, in the way or not."""
+    yield from (_pod_constraint(this, ask) for ask in variant.asks)
+    yield from (port_constraint(this, asked, where, ()) for asked, where in ports_asked(this))
 
 
 def _pod_constraint(this: Round, ask: Ask) -> Constraint:
@@ -358,4 +365,4 @@ def _floors(this: Round, template: Template, conditions: Sequence[Condition]) ->
             nodepool=template.name,
         )
         same = tuple((c, r) for c, r in conditions if r.key == key) if this.version >= MIN_VALUES_WITHIN else ()
-        yield Floor(constraint=constraint, key=key, needed=e.min_values, narrowing=same)
+        yield Floor(constraint=constraint, key=key, needed=e.min_values, wanted=e.values, narrowing=same)

@@ -5,7 +5,7 @@ it is there to keep pods out.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Final
@@ -148,7 +148,8 @@ def _selector(opening: Opening, constraint: Constraint) -> Part | None:
 
 def _affinity(opening: Opening, constraint: Constraint) -> Part | None:
     key, old = constraint.subject, list[Json](constraint.values)
-    added = [v for v in opening.values(key) if v not in constraint.values]
+    preferred = ".preferredDuring" in constraint.field
+    added = [] if preferred else [v for v in opening.values(key) if v not in constraint.values]
     if key == CAPACITY_TYPE and constraint.operator == "In" and ON_DEMAND in added:
         facts: dict[str, Fact] = {"key": key, "old": ", ".join(constraint.values), "new": ON_DEMAND, "where": "pod"}
         return made("allow-capacity-type", constraint, Change.ADD, (old, [*old, ON_DEMAND]), facts)
@@ -251,8 +252,9 @@ def _min_values(opening: Opening, constraint: Constraint) -> Part | None:
     """minValues lowered to what the opened offerings have."""
     floor = next(f for f in opening.partition.floors if f.constraint == constraint)
     have = len(floor.values(opening.partition.space, opening.rows, opening.relaxed))
-    if not have:
-        return None
+    if not have:  # no type has the label at all: then nothing but the whole requirement can go
+        where = constraint.field.removesuffix(".minValues")
+        return dropped_requirement(replace(constraint, field=where, values=floor.wanted))
     facts: dict[str, Fact] = {"nodepool": constraint.nodepool, "key": floor.key, "old": floor.needed, "new": have}
     return made("lower-min-values", constraint, Change.SET, (floor.needed, have), facts)
 

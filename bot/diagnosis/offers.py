@@ -10,8 +10,8 @@ from itertools import combinations, islice
 from typing import Final
 
 from bot.diagnosis.conflicts import Solved
-from bot.diagnosis.constraints import Partition
-from bot.diagnosis.edits import Opening, Part, edits, limit_part, resource_part
+from bot.diagnosis.constraints import Partition, pod_constraints
+from bot.diagnosis.edits import Opening, Part, dropped_requirement, edits, limit_part, resource_part
 from bot.diagnosis.existing import rooms
 from bot.diagnosis.remedies import MOST_EDITS, dated, rank, remedies, remedy_of
 from bot.diagnosis.scheduling import Round
@@ -140,7 +140,7 @@ def _single(pools: Sequence[tuple[Solved, ...]], trials: Trials) -> Ranked | Non
     for position, pool in enumerate(pools):
         found: list[Ranked] = []
         for solved in (one for one in pool if existing or not one.partition.exact):
-            for constraint in _all_constraints(solved.partition):
+            for constraint in _all_constraints(trials.this, solved.partition):
                 part = _helping(solved.partition, constraint, trials)
                 if part is not None:
                     opening = _opening(solved.partition, constraint)
@@ -150,10 +150,12 @@ def _single(pools: Sequence[tuple[Solved, ...]], trials: Trials) -> Ranked | Non
     return None
 
 
-def _all_constraints(whole: Partition) -> list[Constraint]:
+def _all_constraints(this: Round, whole: Partition) -> list[Constraint]:
+    """The NodePool's conditions, and all of the pod's own: on a node that exists others of these may be in the way."""
     named = (c for choice in whole.choices for broken in choice for c in broken)
     floors = (floor.constraint for floor in whole.floors)
-    return sorted({*(f.constraint for f in whole.filters), *named, *floors}, key=lambda c: c.id)
+    own = pod_constraints(this, whole.variant)
+    return sorted({*(f.constraint for f in whole.filters), *named, *floors, *own}, key=lambda c: c.id)
 
 
 def _opening(whole: Partition, constraint: Constraint) -> Opening:
@@ -169,7 +171,9 @@ def _helping(whole: Partition, constraint: Constraint, trials: Trials) -> Part |
         return _amount(_reductions(wide, constraint, trials.this.world), nodepool, trials)
     if constraint.kind is Kind.POOL_LIMIT:
         return _amount(_raises(wide, constraint), nodepool, trials)
-    tried = (part for opening in (narrow, wide) for part in edits(opening, constraint))
+    tried = [part for opening in (narrow, wide) for part in edits(opening, constraint)]
+    if constraint.kind is Kind.POOL_REQUIREMENT:
+        tried.append(dropped_requirement(constraint))  # its minValues goes with it
     return next((part for part in tried if trials.helps((part.edit,), nodepool)), None)
 
 

@@ -115,13 +115,15 @@ def _solved(this: Round, built: Template, variant: Variant) -> Solved:
 
 
 def _or_terms(this: Round, decision: Decision) -> list[Variant]:
-    """The pod without preferences, once for each required term, the last (the one Karpenter reports) first."""
-    base = first_variant(this.pod, respect_preferences=False)
-    tolerations = decision.variant.tolerations if decision.variant else base.tolerations
-    base = replace(base, tolerations=tolerations)
-    if len(base.terms) <= 1:
-        return [base]
-    return [replace(base, terms=(term,)) for term in reversed(base.terms)]
+    """The pod once for each required term, the last (the one Karpenter reports) first.
+
+    Karpenter gives up required terms before preferences (preferences.go, Relax): so only the last is tried without these.
+    """
+    last = first_variant(this.pod, respect_preferences=False)
+    tolerations = decision.variant.tolerations if decision.variant else last.tolerations
+    last = replace(last, tolerations=tolerations, terms=last.terms[-1:])
+    soft = first_variant(this.pod, respect_preferences=this.world.settings.preference_policy != "Ignore")
+    return [last, *(replace(soft, terms=(term,)) for term in reversed(soft.terms[:-1]))]
 
 
 def _nearness(this: Round, built: Template, solved: Sequence[Solved]) -> tuple[float, ...]:

@@ -128,23 +128,29 @@ def _topology_constraint(this: Round, group: Group) -> Constraint:
     )
 
 
-def port_filters(this: Round, template: Template) -> Iterator[Filter]:
-    """Host ports that a DaemonSet already takes on every node of these types."""
+def ports_asked(this: Round) -> Iterator[tuple[HostPort, str]]:
+    """The host ports that the pod asks for, each with its field."""
     spec = this.pod.spec
     for index, container in enumerate(spec.containers):
         for place, port in enumerate(container.ports):
             asked = host_port(spec, port)
-            where = f"spec.containers[{index}].ports[{place}].hostPort"
             if asked is not None:
-                yield from _port_filter(this, template, asked, where)
+                yield asked, f"spec.containers[{index}].ports[{place}].hostPort"
 
 
-def _port_filter(this: Round, template: Template, asked: HostPort, where: str) -> Iterator[Filter]:
-    held_by = [group for group in template.daemons if any(asked.conflicts_with(p) for p in group.host_ports)]
-    if not held_by:
-        return
-    free = sum(group.types for group in template.daemons if group not in held_by)  # groups have no type in common
-    constraint = Constraint(
+def port_filters(this: Round, template: Template) -> Iterator[Filter]:
+    """Host ports that a DaemonSet already takes on every node of these types."""
+    for asked, where in ports_asked(this):
+        held_by = [group for group in template.daemons if any(asked.conflicts_with(p) for p in group.host_ports)]
+        if held_by:
+            free = sum(group.types for group in template.daemons if group not in held_by)  # groups share no type
+            holders = sorted({name for group in held_by for name in group.names})
+            yield Filter(port_constraint(this, asked, where, holders), template.space.rows_of_types(free))
+
+
+def port_constraint(this: Round, asked: HostPort, where: str, holders: Sequence[str]) -> Constraint:
+    """A host port of the pod, and who holds it."""
+    return Constraint(
         id=f"pod/{where}",
         kind=Kind.HOST_PORT,
         object=ref_of(this.pod),
@@ -152,6 +158,5 @@ def _port_filter(this: Round, template: Template, asked: HostPort, where: str) -
         value=f"{asked.port}/{asked.protocol}",
         editor=Editor.NOBODY if this.pod.spec.host_network else Editor.POD_OWNER,
         subject=f"{asked.port}/{asked.protocol}",
-        values=tuple(sorted({name for group in held_by for name in group.names})),
+        values=tuple(holders),
     )
-    yield Filter(constraint, template.space.rows_of_types(free))

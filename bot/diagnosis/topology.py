@@ -14,7 +14,17 @@ from bot.diagnosis.state_nodes import state_nodes
 from bot.diagnosis.templates import ready_problem
 from bot.karpenter import TopologyRule
 from bot.model.karpenter import NodePool
-from bot.model.kubernetes import LabelSelector, Node, Pod, PodAffinityTerm, Taint, Toleration, TopologySpreadConstraint
+from bot.model.kubernetes import (
+    Affinity,
+    LabelSelector,
+    Node,
+    Pod,
+    PodAffinity,
+    PodAffinityTerm,
+    Taint,
+    Toleration,
+    TopologySpreadConstraint,
+)
 from bot.model.labels import HOSTNAME
 from bot.model.world import World
 
@@ -160,13 +170,19 @@ class Topology:
             )
 
     def _affinities(self, variant: Variant) -> Iterator[Group]:
-        for rule, terms, name in (
-            (TopologyRule.AFFINITY, variant.affinity_terms, "podAffinity"),
-            (TopologyRule.ANTI_AFFINITY, variant.anti_affinity_terms, "podAntiAffinity"),
+        affinity = variant.pod.spec.affinity or Affinity()
+        for rule, rules, preferred, name in (
+            (TopologyRule.AFFINITY, affinity.pod_affinity, variant.affinity, "podAffinity"),
+            (TopologyRule.ANTI_AFFINITY, affinity.pod_anti_affinity, variant.anti_affinity, "podAntiAffinity"),
         ):
-            for index, term in enumerate(terms):
+            whole = rules or PodAffinity()
+            for index, term in enumerate(whole.required_during_scheduling_ignored_during_execution):
                 where = f"spec.affinity.{name}.requiredDuringSchedulingIgnoredDuringExecution[{index}]"
                 yield self._group(rule, variant, term, where, None)
+            for soft in preferred:
+                index = whole.preferred_during_scheduling_ignored_during_execution.index(soft)
+                where = f"spec.affinity.{name}.preferredDuringSchedulingIgnoredDuringExecution[{index}]"
+                yield self._group(rule, variant, soft.pod_affinity_term, where, None)
 
     def _group(
         self,

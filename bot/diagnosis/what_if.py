@@ -22,6 +22,7 @@ from bot.model.kubernetes import (
     Affinity,
     NodeSelectorRequirement,
     Pod,
+    PodAffinity,
     PodSpec,
     Toleration,
 )
@@ -83,7 +84,8 @@ def _term(pod: Pod, edits: Sequence[Edit]) -> int | None:
     """The required term that the edits are about, as long as the pod still has more than one."""
     affinity = pod.spec.affinity.node_affinity if pod.spec.affinity else None
     required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
-    about = {int(place[5]) for place in (parse_place(e.field) for e in edits) if place[:3] == _NODE_AFFINITY}
+    places = (parse_place(edit.field) for edit in edits)
+    about = {int(place[5]) for place in places if place[:3] == _NODE_AFFINITY and place[3].startswith("required")}
     return about.pop() if len(about) == 1 and required and len(required.node_selector_terms) > 1 else None
 
 
@@ -113,7 +115,9 @@ def _entry(entries: Mapping[str, str], key: str, value: object) -> dict[str, str
 
 
 def _expression(spec: PodSpec, edit: Edit, place: Place) -> PodSpec:
-    """One expression of a required term, widened or dropped."""
+    """One expression of node affinity, widened or dropped."""
+    if place[3].startswith("preferred"):
+        return _preference(spec, place)
     affinity = spec.affinity.node_affinity if spec.affinity else None
     required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
     if spec.affinity is None or affinity is None or required is None:
@@ -125,6 +129,20 @@ def _expression(spec: PodSpec, edit: Edit, place: Place) -> PodSpec:
     emptied = not expressions and not terms[term].match_fields
     kept = None if emptied else changed(required, node_selector_terms=tuple(terms))
     node_affinity = changed(affinity, required_during_scheduling_ignored_during_execution=kept)
+    return changed(spec, affinity=changed(spec.affinity, node_affinity=node_affinity))
+
+
+def _preference(spec: PodSpec, place: Place) -> PodSpec:
+    """A preferred term without one expression, or gone with its last."""
+    affinity = spec.affinity.node_affinity if spec.affinity else None
+    if spec.affinity is None or affinity is None:
+        return spec
+    terms = list(affinity.preferred_during_scheduling_ignored_during_execution)
+    index = int(place[4])
+    left = _replaced(terms[index].preference.match_expressions, int(place[7]), None)
+    kept = changed(terms[index], preference=changed(terms[index].preference, match_expressions=left))
+    terms[index : index + 1] = [kept] if left else []
+    node_affinity = changed(affinity, preferred_during_scheduling_ignored_during_execution=tuple(terms))
     return changed(spec, affinity=changed(spec.affinity, node_affinity=node_affinity))
 
 
@@ -154,9 +172,13 @@ def _pod_affinity(spec: PodSpec, _edit: Edit, place: Place) -> PodSpec:
     rules = affinity.pod_affinity if near else affinity.pod_anti_affinity
     if rules is None:
         return spec
-    terms = list(rules.required_during_scheduling_ignored_during_execution)
-    del terms[int(place[4])]
-    rules = changed(rules, required_during_scheduling_ignored_during_execution=tuple(terms))
+    required = list(rules.required_during_scheduling_ignored_during_execution)
+    preferred = list(rules.preferred_during_scheduling_ignored_during_execution)
+    del (required if place[3].startswith("required") else preferred)[int(place[4])]
+    rules = PodAffinity(
+        required_during_scheduling_ignored_during_execution=tuple(required),
+        preferred_during_scheduling_ignored_during_execution=tuple(preferred),
+    )
     changes = changed(affinity, pod_affinity=rules) if near else changed(affinity, pod_anti_affinity=rules)
     return changed(spec, affinity=changes)
 

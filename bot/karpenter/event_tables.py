@@ -16,7 +16,7 @@ _DESCRIBED = re.compile(  # one space after the source is enough for the sources
 )
 _LISTED = re.compile(
     rf"\s*(?:(?P<namespace>[a-z0-9][a-z0-9.-]{{0,252}})\s+)?{_AGE}\s+{_TYPE}"
-    r"(?P<kind>[a-z]{1,63}(?:\.[\w.]{1,253})?)/(?P<name>[\w.:-]{1,253})\s+(?P<message>\S.*)"
+    r"(?P<kind>[a-z][a-z0-9]{0,62}(?:\.[\w.]{1,253})?)/(?P<name>[\w.:-]{1,253})\s+(?P<message>\S.*)"
 )
 _NAME = re.compile(r"(Name|Namespace|Kind):\s{1,64}(\S{1,253})\s*")
 _KINDS: Final = {

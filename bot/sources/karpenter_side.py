@@ -37,7 +37,7 @@ _OTHERS: Final = ("Pod", "Node", "Job", "CronJob", "Deployment", "ReplicaSet", "
 """What else events of that namespace are about, as a rule."""
 _NODE_EVENTS: Final = "involvedObject.kind=Node,source=karpenter"
 """A kubelet's own events about its node would be thousands."""
-_NODES_A_PAGE: Final = 1000
+_NODES_A_PAGE: Final = 2000
 """A Node is some 10 KiB, mostly names of images."""
 
 

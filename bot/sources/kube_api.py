@@ -206,10 +206,14 @@ def _one_line(said: object) -> str:
     return " ".join(str(said).split())[:_LONGEST_MESSAGE]
 
 
-async def open_connection(*, kubeconfig: str = "", context: str = "", in_cluster: bool = False) -> KubeConnection:
+async def open_connection(
+    *, kubeconfig: str = "", context: str = "", in_cluster: bool = False, compressed: bool | None = None
+) -> KubeConnection:
     """Connects as kubectl would: the given kubeconfig, $KUBECONFIG, ~/.kube/config; else the pod's own service account.
 
     `in_cluster`: the service account, whatever kubeconfig there is.
+    `compressed`: whether the server may compress what it answers; unless told, it may from outside of a cluster. Inside,
+    the network is fast, and compressing takes the server several times as long as sending.
 
     Raises ClusterUnreachable when there is no usable configuration. Nothing is sent yet.
     """
@@ -220,7 +224,9 @@ async def open_connection(*, kubeconfig: str = "", context: str = "", in_cluster
     load = _loader(kubeconfig, context, in_cluster=in_cluster)
     try:
         await load(configuration)
-        client = ApiClient(configuration)
+        client: Any = ApiClient(configuration)
+        if not (_IN_CLUSTER not in os.environ if compressed is None else compressed):
+            client.set_default_header("Accept-Encoding", "identity")
     except SourceError:
         raise
     except Exception as error:  # the package raises KeyError, TypeError, OSError ... over a broken kubeconfig

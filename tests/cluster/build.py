@@ -29,7 +29,7 @@ CACHE: Final = Path(os.environ.get("KARPENTER_BOT_CLUSTER_CACHE", REPOSITORY / "
 HOW_TO_GET_GO: Final = (
     "The test bed builds kube-apiserver, Karpenter and others from source and needs Go 1.26.6 or newer: "
     "install it from https://go.dev/doc/install (or `apt-get install golang` where that is new enough), "
-    "put `go` on PATH, then run `make cluster-binaries` once (about 10 minutes on 2 cores)."
+    "put `go` on PATH, then run `make native` once (about 10 minutes on 2 cores)."
 )
 
 
@@ -117,19 +117,24 @@ class Assets:
         return [path.read_text("utf-8") for path in sorted(self.manifests.glob(f"{prefix}*.yaml"))]
 
 
-def ensure_assets() -> Assets:
-    """Returns the programs and manifests, building what is missing; raises BinariesMissingError without Go."""
+def ensure_assets(*, build: bool = True) -> Assets:
+    """Returns the programs and manifests, building what is missing.
+
+    Raises BinariesMissingError without Go, or, with `build` off, when something would have to be built.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
     given = _given_programs()
     with _lock(CACHE / "build.lock"):
-        for program in PROGRAMS:
-            if program.name not in given and not _fresh(CACHE / "bin" / program.name, program.module):
-                _build(program)
-        for manifest in MANIFESTS:
-            if not _fresh(CACHE / "manifests" / manifest.name, manifest.module):
-                _export(manifest)
-    programs = {program.name: given.get(program.name, CACHE / "bin" / program.name) for program in PROGRAMS}
-    return Assets(programs=programs, manifests=CACHE / "manifests")
+        programs = [p for p in PROGRAMS if p.name not in given and not _fresh(CACHE / "bin" / p.name, p.module)]
+        manifests = [m for m in MANIFESTS if not _fresh(CACHE / "manifests" / m.name, m.module)]
+        if (programs or manifests) and not build:
+            raise BinariesMissingError(f"The test bed's programs are not built yet. {HOW_TO_GET_GO}")
+        for program in programs:
+            _build(program)
+        for manifest in manifests:
+            _export(manifest)
+    found = {program.name: given.get(program.name, CACHE / "bin" / program.name) for program in PROGRAMS}
+    return Assets(programs=found, manifests=CACHE / "manifests")
 
 
 def pinned_version(module: str, go_module: str) -> str:

@@ -1,7 +1,4 @@
 # The test bed: a real API server and a real Karpenter on this machine (see tests/cluster/bed.py).
-cluster-binaries: setup ## builds the test bed's programs into .cache/cluster (needs Go; about 10 minutes once)
-	@$(BIN)/python -m tests.cluster build
-
 cluster: setup ## brings the test bed up and prints what to export (KUBECONFIG, AWS_ENDPOINT_URL, ...)
 	@$(BIN)/python -m tests.cluster up
 
@@ -11,4 +8,4 @@ cluster-down: setup ## ends the test bed and removes its folder
 bench-cluster: setup ## one live `why` among 5,000 nodes and 50,000 pods (SCALE="--nodes 500 --pods 5000" for less)
 	@$(BIN)/python -m tests.cluster.scale $(SCALE)
 
-.PHONY: cluster-binaries cluster cluster-down bench-cluster
+.PHONY: cluster cluster-down bench-cluster

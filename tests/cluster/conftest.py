@@ -24,7 +24,7 @@ _failed: Final[list[str]] = []
 def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
     """One bed for the whole session; its folder with all logs is kept when a test failed."""
     try:
-        assets = ensure_assets()
+        assets = ensure_assets(build=bool(os.environ.get(REQUIRED)))
     except BinariesMissingError as missing:
         if os.environ.get(REQUIRED):
             pytest.fail(f"{REQUIRED} is set and the test bed cannot be built: {missing}", pytrace=False)

@@ -1,7 +1,7 @@
 """One process, one question asked again and again, as the serving bot does it: `python -m tests.cluster.warm NS/POD TIMES`.
 
 Connection, AWS answers, API discovery and catalogues are kept between questions; everything else is read anew. Prints a
-line of JSON for each question. Calls and bytes are those of the Kubernetes API, bytes as decompressed.
+line of JSON for each question. Calls and bytes are those of the Kubernetes API, uncompressed as they are in a cluster.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ async def ask(question: PodQuestion, times: int) -> None:
     place = Place(region=os.environ["AWS_REGION"])
     shared = Shared(ec2=Ec2(), catalogues=Catalogues())
     try:
-        async with await open_connection() as connection:
+        async with await open_connection(compressed=False) as connection:
             api = CountedApi(connection)
             cluster = Cluster(api)
             for number in range(times):

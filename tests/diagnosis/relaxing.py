@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 
 from msgspec.structs import replace as changed
 
-from bot.diagnosis.constraints import UNAVAILABLE, Partition, partition
+from bot.diagnosis.constraints import UNAVAILABLE, Partition, partition, pod_constraints
 from bot.diagnosis.lowering import without
 from bot.diagnosis.pods import Variant, first_variant
 from bot.diagnosis.refusal import Explanation
 from bot.diagnosis.releases import NEWEST
+from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
 from bot.diagnosis.scheduling import Round, begin, solve
-from bot.diagnosis.templates import template, well_known
+from bot.diagnosis.templates import pool_requirements, template, well_known
 from bot.diagnosis.volumes import claim_name
 from bot.model.diagnosis import Constraint, Kind
 from bot.model.karpenter import NodeClassRef, NodePool
@@ -53,7 +54,7 @@ def all_constraints(this: Round, pool: NodePool, term: int | None) -> frozenset[
     built = template(this.world, pool, (), this.version)
     variant = variant_of(this.pod, term)
     whole = partition(this, built, variant, this.topology.groups(variant))
-    return frozenset(_named(whole))
+    return frozenset({*_named(whole), *pod_constraints(this, variant)})
 
 
 def _named(whole: Partition) -> Iterable[Constraint]:
@@ -63,15 +64,23 @@ def _named(whole: Partition) -> Iterable[Constraint]:
 
 
 def variant_of(pod: Pod, term: int | None) -> Variant:
-    """The pod without preferences, of its OR-terms only that one."""
+    """The pod with only that OR-term, without preferences if it is the last."""
     base = first_variant(pod, respect_preferences=False)
-    return base if term is None else replace(base, terms=tuple(t for t in base.terms if t[0] == term))
+    if term is None:
+        return base
+    last = term == base.terms[-1][0]
+    return replace(base if last else first_variant(pod), terms=tuple(t for t in base.terms if t[0] == term))
 
 
 def term_of(constraints: Iterable[Constraint]) -> int | None:
-    """The OR-term that a conflict is about; None when it names no expression of any."""
-    fields = (c.field for c in constraints if c.field.startswith(_REQUIRED))
-    return next((int(field[len(_REQUIRED) + 1 :].split("]")[0]) for field in fields), None)
+    """The OR-term that a conflict is about; None when it names no expression of any, the first one for a preference."""
+    return term_of_fields({c.field for c in constraints})
+
+
+def term_of_fields(fields: Collection[str]) -> int | None:
+    """The same for the fields alone."""
+    named = (int(field[len(_REQUIRED) + 1 :].split("]")[0]) for field in fields if field.startswith(_REQUIRED))
+    return next(named, 0 if any(".preferredDuring" in field for field in fields) else None)
 
 
 def launches(world: World, pod: Pod, nodepool: str) -> bool:
@@ -85,13 +94,16 @@ def launches(world: World, pod: Pod, nodepool: str) -> bool:
     return decision.launch is not None or any(a.deferred for a in decision.refusals)
 
 
-def relaxed(world: World, pod: Pod, nodepool: str, gone: Collection[Constraint], term: int | None) -> tuple[World, Pod]:
-    """The World and the pod without these constraints, of the pod's OR-terms only that one (None: without any).
+def relaxed(
+    world: World, pod: Pod, nodepool: str, gone: Collection[Constraint], conflict: Collection[Constraint]
+) -> tuple[World, Pod]:
+    """The World and the pod without some constraints, of the pod's OR-terms only the one that the conflict is about.
 
-    Constraints that no object carries (implied labels) stay.
+    Constraints that no object carries (implied labels) stay. Kept preferences become requirements: Karpenter takes them for
+    such as long as there are OR-terms to give up.
     """
     fields = {c.field for c in gone}
-    spec = _pod(pod.spec, gone, fields, term)
+    spec = _pod(pod.spec, gone, fields, {c.field for c in conflict})
     spec = changed(spec, volumes=tuple(v for v in spec.volumes if not _volume_gone(pod, claim_name(pod, v), gone)))
     reasons = {
         reason for reason, (kind, *_) in UNAVAILABLE.items() if any(f"ec2/{reason.name.lower()}" in c.id for c in gone)
@@ -133,7 +145,7 @@ def _volume_gone(pod: Pod, claim: str, gone: Collection[Constraint]) -> bool:
     return any(c.kind is Kind.VOLUME and c.id == f"volume/{pod.metadata.namespace}/{claim}" for c in gone)
 
 
-def _pod(spec: PodSpec, gone: Collection[Constraint], fields: set[str], term: int | None) -> PodSpec:
+def _pod(spec: PodSpec, gone: Collection[Constraint], fields: set[str], kept: set[str]) -> PodSpec:
     for constraint in gone:
         if constraint.kind is Kind.RESOURCE:
             spec = without(spec, constraint.subject)
@@ -145,12 +157,13 @@ def _pod(spec: PodSpec, gone: Collection[Constraint], fields: set[str], term: in
     return changed(
         spec,
         node_selector={k: v for k, v in spec.node_selector.items() if f"spec.nodeSelector[{k}]" not in fields},
-        affinity=_affinity(spec.affinity, fields, term),
+        affinity=_affinity(spec, fields, kept),
         tolerations=(*spec.tolerations, *tolerations),
         topology_spread_constraints=tuple(
-            s
+            changed(s, when_unsatisfiable="DoNotSchedule")
             for i, s in enumerate(spec.topology_spread_constraints)
-            if f"spec.topologySpreadConstraints[{i}]" not in fields and s.when_unsatisfiable != "ScheduleAnyway"
+            if f"spec.topologySpreadConstraints[{i}]" in kept - fields
+            or (f"spec.topologySpreadConstraints[{i}]" not in fields and s.when_unsatisfiable != "ScheduleAnyway")
         ),
         containers=tuple(
             changed(
@@ -166,34 +179,55 @@ def _pod(spec: PodSpec, gone: Collection[Constraint], fields: set[str], term: in
     )
 
 
-def _affinity(affinity: Affinity | None, fields: set[str], term: int | None) -> Affinity | None:
-    """Without preferences, with one OR-term, without the expressions and pod terms of these fields."""
+def _affinity(spec: PodSpec, fields: set[str], kept: set[str]) -> Affinity | None:
+    """One OR-term, with the kept preferences in it, without the expressions and pod terms of these fields."""
+    affinity = spec.affinity
     if affinity is None:
         return None
-    node = affinity.node_affinity
-    required = node.required_during_scheduling_ignored_during_execution if node else None
+    node = affinity.node_affinity or NodeAffinity()
+    required = node.required_during_scheduling_ignored_during_execution or NodeSelector()
+    asks = {a.field: a for a in first_variant(Pod(spec=spec)).asks}
+    preferred = (asks[field].requirement for field in sorted((kept - fields) & asks.keys()) if asks[field].preferred)
+    soft = tuple(_expression(requirement) for requirement in preferred)
+    about = term_of_fields(kept)
     terms = []
-    for index, one in enumerate(required.node_selector_terms if required else ()):
-        kept = tuple(
+    for index, one in enumerate(required.node_selector_terms):
+        left = tuple(
             e
             for n, e in enumerate(one.match_expressions)
             if f"{_REQUIRED}[{index}].matchExpressions[{n}]" not in fields
         )
-        if term == index and kept:
-            terms.append(changed(one, match_expressions=kept))
+        if index == about and (*left, *soft):
+            terms.append(changed(one, match_expressions=(*left, *soft)))
     only = NodeSelector(node_selector_terms=tuple(terms)) if terms else None
     return Affinity(
         node_affinity=NodeAffinity(required_during_scheduling_ignored_during_execution=only),
-        pod_affinity=_pod_terms(affinity.pod_affinity, "podAffinity", fields),
-        pod_anti_affinity=_pod_terms(affinity.pod_anti_affinity, "podAntiAffinity", fields),
+        pod_affinity=_pod_terms(affinity.pod_affinity, "podAffinity", fields, kept),
+        pod_anti_affinity=_pod_terms(affinity.pod_anti_affinity, "podAntiAffinity", fields, kept),
     )
 
 
-def _pod_terms(rules: PodAffinity | None, name: str, fields: set[str]) -> PodAffinity | None:
+def _expression(requirement: Requirement) -> NodeSelectorRequirement:
+    if requirement.gte is not None:
+        return NodeSelectorRequirement(key=requirement.key, operator="Gte", values=(str(requirement.gte),))
+    if requirement.lte is not None:
+        return NodeSelectorRequirement(key=requirement.key, operator="Lte", values=(str(requirement.lte),))
+    return NodeSelectorRequirement(
+        key=requirement.key, operator=requirement.operator, values=tuple(sorted(requirement.values))
+    )
+
+
+def _pod_terms(rules: PodAffinity | None, name: str, fields: set[str], kept: set[str]) -> PodAffinity | None:
     where = f"spec.affinity.{name}.requiredDuringSchedulingIgnoredDuringExecution"
-    required = rules.required_during_scheduling_ignored_during_execution if rules else ()
-    kept = tuple(t for i, t in enumerate(required) if f"{where}[{i}]" not in fields)
-    return PodAffinity(required_during_scheduling_ignored_during_execution=kept) if kept else None
+    soft = f"spec.affinity.{name}.preferredDuringSchedulingIgnoredDuringExecution"
+    whole = rules or PodAffinity()
+    required = enumerate(whole.required_during_scheduling_ignored_during_execution)
+    preferred = enumerate(whole.preferred_during_scheduling_ignored_during_execution)
+    terms = (
+        *(t for i, t in required if f"{where}[{i}]" not in fields),
+        *(t.pod_affinity_term for i, t in preferred if f"{soft}[{i}]" in kept - fields),
+    )
+    return PodAffinity(required_during_scheduling_ignored_during_execution=terms) if terms else None
 
 
 def _without_anti_affinity(pod: Pod, keys: set[str]) -> Pod:
@@ -267,3 +301,30 @@ def carried(constraint: Constraint) -> bool:
     """Whether some object carries the constraint, so that `relaxed` can take it away."""
     implied = constraint.field == "metadata.name" or constraint.subject == "pods"
     return not implied
+
+
+def settled(this: Round, pool: NodePool, conflict: Collection[Constraint]) -> bool:
+    """Whether the conflict stands for itself, so that dropping conditions outside it changes nothing about it.
+
+    Three things of Karpenter's do not: a contradiction on one label reads as DoesNotExist, which a third condition can
+    turn into a conflict or undo; a topology rule is counted by what the pod asks of its label; and a preference (a
+    PreferNoSchedule taint too) gives way as soon as nothing harder is left to give up.
+    """
+    term = term_of(conflict)
+    asks = Requirements(a.requirement for a in variant_of(this.pod, term).asks)
+    own = pool_requirements(pool)
+    labels = Requirements.from_labels(pool.spec.template.metadata.labels)
+    single = [
+        *(a.requirement for a in variant_of(this.pod, term).asks),
+        *parse_terms(pool.spec.template.spec.requirements),
+        *labels.values(),
+    ]
+    for constraint in conflict:
+        key = normalised(constraint.subject)
+        possible = any(not r.is_empty for r in single if r.key == key)
+        contradicted = possible and any(key in r and r[key].is_empty for r in (asks, own))
+        topology = constraint.kind in (Kind.TOPOLOGY_SPREAD, Kind.POD_AFFINITY)
+        soft = ".preferredDuring" in constraint.field or constraint.operator == "PreferNoSchedule"
+        if contradicted or (topology and key in asks) or soft:
+            return False
+    return True

@@ -113,13 +113,13 @@ def _affinities(affinity: Affinity) -> Iterator[tuple[str, Affinity]]:
             kept = changed(required, node_selector_terms=tuple(terms)) if left or term.match_fields else None
             made = changed(node, required_during_scheduling_ignored_during_execution=kept)
             yield f"drop expression {index}/{place}", changed(affinity, node_affinity=made)
-    for name in ("pod_affinity", "pod_anti_affinity"):
-        rules = getattr(affinity, name)
-        terms = rules.required_during_scheduling_ignored_during_execution if rules else ()
-        for index in range(len(terms)):
-            left = (*terms[:index], *terms[index + 1 :])
-            made = changed(rules, required_during_scheduling_ignored_during_execution=left)
-            yield f"drop {name} {index}", changed(affinity, **{name: made})
+    for name, rules in (("pod_affinity", affinity.pod_affinity), ("pod_anti_affinity", affinity.pod_anti_affinity)):
+        wanted = rules.required_during_scheduling_ignored_during_execution if rules else ()
+        for index in range(len(wanted)):
+            assert rules is not None
+            fewer = (*wanted[:index], *wanted[index + 1 :])
+            without = changed(rules, required_during_scheduling_ignored_during_execution=fewer)
+            yield f"drop {name} {index}", changed(affinity, **{name: without})
 
 
 def _pool_edits(pool: NodePool, pod: Pod) -> Iterator[tuple[str, NodePool]]:

@@ -19,7 +19,8 @@ from bot.model.objects import decode
 from bot.model.quantities import Quantity
 from bot.model.world import InstanceType, Settings
 from tests.diagnosis.ec2_descriptions import Json, described, raw_descriptions
-from tests.oracle.client import OracleUnavailable, resolve_instance_types
+from tests.oracle.available import compared_with_karpenter
+from tests.oracle.client import resolve_instance_types
 from tools.refresh_instance_tables import TARGET, VERSION, generated, observe_module
 
 PUBLISHED = Path(__file__).parents[1] / "data" / "karpenter-instance-types.json.gz"
@@ -194,10 +195,8 @@ def test_karpenters_own_resolver_says_the_same_of_every_type(variant: str) -> No
         "vmMemoryOverheadPercent": settings.vm_memory_overhead_percent,
         "reservedENIs": settings.reserved_enis,
     }
-    try:
+    with compared_with_karpenter():
         theirs = resolve_instance_types({"InstanceTypes": list(raw_descriptions().values())}, options)
-    except OracleUnavailable as reason:
-        pytest.skip(str(reason))
     assert [it.name for it in theirs if it.failure] == []
     ours = {t.name: t for t in resolve(facts(*described().values()), node_class(spec, **status), settings)}
 

@@ -42,6 +42,7 @@ _LOOP: Final = 3
 """A pod nominated to so many different NodeClaims gets none of them: that is no waiting any more."""
 _REFUSED: Final = frozenset({K.POD_REFUSED, K.POD_IGNORED, K.NODECLAIM_NOT_CREATED})
 _SETTLED: Final = frozenset({K.NOMINATED, K.SCHEDULED})
+_NORMAL: Final = frozenset({"provisioning", "scheduled", "initialized", "consolidation", "other"})
 _ROOTS: Final = frozenset(
     {
         "not-authorized",
@@ -105,7 +106,7 @@ def explain_text(text: str, ec2: Ec2Facts | None, now: datetime) -> Explanation:
     parts = _rooted(others, refusals)
     if not parts:
         return Explanation(kind="", topic="unrecognised", needs=(need("paste"),), signals=signals)
-    leading = max(parts, key=_telling)
+    leading = max(reversed(parts), key=_telling)
     causes = merged(c for part in (*_with_causes(parts),) for c in part.told.causes)[:MOST_CAUSES]
     needs = [*leading.told.needs, *(n for part in _with_causes(parts) for n in part.told.needs)]
     return Explanation(
@@ -126,8 +127,8 @@ def _once(needs: Sequence[Need], need_id: str) -> tuple[Need, ...]:
 
 def _read(text: str) -> list[Signal]:
     found = [_older(signal) for signal in read_text(text.replace(*_BEFORE_V32))[-MOST_SIGNALS:]]
-    if all(signal.kind is K.OTHER for signal in found):
-        found = list(_bare(text.replace(*_BEFORE_V32))) or found
+    if not found:
+        found = list(_bare(text.replace(*_BEFORE_V32)))
     loose = all(s.kind in _REFUSED and not s.objects and not s.from_event for s in found)
     if found and loose and is_consolidation(text):
         return [Signal(kind=K.UNCONSOLIDATABLE, message=found[0].message)]
@@ -146,7 +147,7 @@ def _older(signal: Signal) -> Signal:
     """Launches as releases before v0.32 worded them: only EC2's part of the sentence is the same."""
     start = signal.message.find(_FLEET) if signal.kind is K.OTHER and not signal.truncated else -1
     failure = parse_launch_failure(signal.message[start:]) if start >= 0 else None
-    return replace(signal, kind=K.LAUNCH_FAILED, detail=failure) if failure else signal
+    return replace(signal, kind=K.LAUNCH_FAILED, detail=failure) if failure and failure.errors else signal
 
 
 def _distinct(signals: Iterable[Signal]) -> tuple[Signal, ...]:
@@ -253,11 +254,13 @@ def _rank(part: _Part) -> int:
     return 1 if part.signal is not None and part.signal.kind in _REFUSED else 2
 
 
-def _telling(part: _Part) -> tuple[bool, int, bool]:
+def _telling(part: _Part) -> tuple[bool, int]:
     """How much a part says of why a pod waits: proven causes first, then refusals, then faults, then what is normal."""
-    normal = part.told.topic in ("provisioning", "scheduled", "initialized", "other")
-    weight = -_rank(part) if part.told.causes else 0
-    return bool(part.told.causes), weight, not normal
+    if part.told.causes:
+        return True, -_rank(part)
+    if part.signal is not None and part.signal.kind in _REFUSED:
+        return False, 3
+    return False, 0 if part.told.topic in _NORMAL else 1 if part.told.topic == "scheduler" else 2
 
 
 def _pools(signals: Sequence[Signal], causes: Sequence[Cause]) -> tuple[PoolVerdict, ...]:

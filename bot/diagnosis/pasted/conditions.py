@@ -15,6 +15,7 @@ from bot.karpenter import Signal, SignalKind
 from bot.model.diagnosis import Cause, Fact
 
 LONGEST_TEXT: Final = 400_000
+LONGEST_LINE: Final = 10_000
 MOST_CONDITIONS: Final = 200
 _OF_CLASS: Final = frozenset(
     {
@@ -30,7 +31,7 @@ _OF_CLASS: Final = frozenset(
 _OF_CLAIM: Final = frozenset({"Launched", "Registered", "Initialized"})
 _KNOWN: Final = _OF_CLASS | _OF_CLAIM | {"Ready", "NodeClassReady", "ValidationSucceeded"}
 _LINE: Final = re.compile(
-    r'^[\s-]*"?(?P<key>[Kk]ind|[Nn]ame|[Mm]essage|[Rr]eason|[Ss]tatus|[Tt]ype)"?:\s+(?P<value>\S.*?),?\s*$'
+    r'^[\s-]*"?(?P<key>[Kk]ind|[Nn]ame|[Mm]essage|[Rr]eason|[Ss]tatus|[Tt]ype)"?:\s+(?P<value>\S.*)'
 )
 _KINDS: Final = ("NodeClaim", "NodePool", "EC2NodeClass")
 _DENIED_CHECK: Final = "AuthCheckFailed"  # nodeclass/validation.go: the dry run of CreateFleet, RunInstances, ...
@@ -43,10 +44,10 @@ def read_conditions(text: str) -> tuple[Signal, ...]:
     about: dict[str, str] = {}
     open_block: dict[str, str] = {}
     for line in text[:LONGEST_TEXT].split("\n"):
-        read = _LINE.match(line)
+        read = _LINE.match(line) if len(line) < LONGEST_LINE else None
         if read is None:
             continue
-        key, value = read["key"].lower(), read["value"].strip("\"'")
+        key, value = read["key"].lower(), read["value"].rstrip(", \t\r").strip("\"'")
         if key in ("kind", "name"):
             about.setdefault(key, value)
             continue
@@ -74,11 +75,10 @@ def _signal(about: dict[str, str], block: dict[str, str]) -> Signal:
 def of_condition(signal: Signal) -> Told:
     """What one condition proves; a condition that is true, or still unknown, proves nothing."""
     causes = tuple(_causes(signal, signal.facts.get("condition", ""), signal.facts.get("status", "")))
-    if causes:
-        return Told(topic="condition", causes=causes)
     claim, node_class = signal.objects.get("NodeClaim", ""), signal.objects.get("EC2NodeClass", "")
     look = need("nodeclass", nodeclass=node_class) if node_class else need("nodeclaim", nodeclaim=claim)
-    return Told(topic="condition", needs=() if signal.facts.get("status") == "True" else (look,))
+    met = signal.facts.get("status") == "True"
+    return Told(topic="condition", causes=causes, needs=() if met else (look,))
 
 
 def _causes(signal: Signal, condition: str, status: str) -> Iterator[Cause]:

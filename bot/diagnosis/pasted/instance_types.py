@@ -192,9 +192,8 @@ def of_market(clause: Clause, finding: InstanceTypeRefusal, market: Market) -> J
         for one in sorted(found, key=_weight)
         if _agrees(one, finding.reason) and _certain(one, solved.partition, requests) and _listed(one, here.ec2)
     ]
-    if any(_lacks_device(one) for one in proven):
-        return Judged(causes=tuple(proven), verdict=Verdict.NOT_MEANT)
-    return Judged(causes=tuple(proven))
+    each = tuple({(one.id, one.facts.get("resource")): one for one in reversed(proven)}.values())[::-1]
+    return Judged(causes=each, verdict=Verdict.NOT_MEANT if any(map(_lacks_device, each)) else Verdict.UNKNOWN)
 
 
 def _fitting_market(finding: InstanceTypeRefusal, market: Market) -> Market | None:
@@ -249,7 +248,7 @@ def _agrees(one: Cause, reason: Reason) -> bool:
     if one.id in _ABOUT_RESOURCES:
         return reason not in _MEETS_ALL | _LACKS_TYPES
     if one.id in _ABOUT_OFFERINGS:
-        return reason not in {Reason.REQUIREMENTS, Reason.RESOURCES, Reason.REQUIREMENTS_NOR_RESOURCES}
+        return reason is not Reason.RESOURCES  # a type's zones and capacity types count among its requirements too
     return reason not in {Reason.RESOURCES, Reason.RESOURCES_NOR_OFFERING, *_MEETS_ALL}
 
 
@@ -287,9 +286,9 @@ def _lacks_device(one: Cause) -> bool:
     return accelerator and not pins
 
 
-def _weight(one: Cause) -> tuple[bool, str]:
-    """Devices first: who asks for GPUs means GPUs, and the CPUs beside them follow."""
-    return one.facts.get("resource") not in _DEVICES, one.id
+def _weight(one: Cause) -> tuple[bool, str, bool]:
+    """Devices first: who asks for GPUs means GPUs, and the CPUs beside them follow; then what is pinned to a type."""
+    return one.facts.get("resource") not in _DEVICES, one.id, not one.facts.get("pinned")
 
 
 def _as_said(one: Cause, clause: Clause, finding: InstanceTypeRefusal) -> Cause:

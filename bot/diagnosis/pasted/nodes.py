@@ -14,7 +14,7 @@ from bot.karpenter import DisruptedNode, DisruptionCommand, LaunchFailure, Sched
 from bot.model.diagnosis import Cause, Fact
 
 K = SignalKind
-MOST_NODES: Final = 5
+MOST_NODES: Final = 3
 _NONE_FOUND: Final = re.compile(r"expected \S+ of resource (\S{1,253}), but found 0\b")
 _INTERRUPTIONS: Final = {
     "spot": "Interruption",
@@ -38,18 +38,20 @@ def _normal(topic: str, *needs: str) -> Callable[[Signal], Told]:
 
 def _need(need_id: str, signal: Signal) -> Need:
     """A need that is about one of the signal's own objects."""
-    kinds = {
-        "nodeclaim": "NodeClaim",
-        "nodepool": "NodePool",
-        "nodeclass": "EC2NodeClass",
-        "node": "Node",
-        "wait": "NodeClaim",
-    }
-    kind = kinds.get(need_id)
-    name = {"wait": "nodeclaim"}.get(need_id, need_id)
-    if need_id in ("pod-events", "why", "volumes", "scheduler"):
-        return need(need_id, pod=signal.objects.get("Pod", ""))
-    return need(need_id, **{name: signal.objects.get(kind, "")}) if kind else need(need_id)
+    for kind, name, ids in _ABOUT:
+        if need_id in ids:
+            return need(need_id, **{name: signal.objects.get(kind, "")})
+    return need(need_id)
+
+
+_ABOUT: Final = (
+    ("NodeClaim", "nodeclaim", ("nodeclaim", "wait")),
+    ("NodePool", "nodepool", ("budgets", "limits", "nodepool", "nodepool-status")),
+    ("EC2NodeClass", "nodeclass", ("nodeclass",)),
+    ("Node", "node", ("node",)),
+    ("Pod", "pod", ("scheduler", "volumes", "why")),
+)
+"""Kind of object, the fact that names it, and the needs that are about one."""
 
 
 # -- joining -------------------------------------------------------------------------------------------------------

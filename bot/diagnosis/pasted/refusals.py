@@ -129,8 +129,7 @@ def _chosen(found: _Sorted, asked: Asked) -> Judged:
     decisive = joined(part for part in (*far, *labels) if part.decisive)
     if decisive.causes:
         return decisive
-    about_pod = set(_words_of_pod(found))
-    related = [(c, t) for c, t in found.taints if _words(f"{t.key} {t.value}") & about_pod]
+    related = [(clause, one) for clause, one in found.taints if _concerns(one, found)]
     limits = [of_limits(finding, _pool(clause, finding), asked.said) for clause, finding in found.limits]
     alone = not (found.limits or found.taints or found.labels)
     meant = far if alone else [part for part in far if part.verdict is not Verdict.NOT_MEANT]
@@ -180,20 +179,32 @@ def _custom(conflict: LabelUnknown | KeyConflict) -> bool:
     return isinstance(conflict, LabelUnknown) or conflict.key not in WELL_KNOWN or conflict.key == NODEPOOL
 
 
-def _words_of_pod(found: _Sorted) -> Iterator[str]:
-    """Words of what the pod asks for, as far as the refusals show it: resources, labels, values."""
+def _concerns(taint: TaintNotTolerated, found: _Sorted) -> bool:
+    """Whether a taint speaks of what the pod asks for (`arch=arm64`, `nvidia.com/gpu`): then its NodePool may be the one
+    meant. A taint with another value than the pod's own is for others.
+    """
+    resources, values = _asked_words(found)
+    telling = _words(taint.value)
+    key = _words(taint.key)
+    return bool(key and key <= resources) or (bool(telling or key) and (telling or key) <= values)
+
+
+def _asked_words(found: _Sorted) -> tuple[set[str], set[str]]:
+    """Words of the devices that the pod asks for, and of the values of its labels, as far as the refusals show them."""
+    resources: set[str] = set()
+    values: set[str] = set()
     for _, finding in found.far:
         if isinstance(finding, InstanceTypeRefusal):
-            for resource in finding.resources:
-                yield from _words(resource) if "/" in resource else ()
-            for one in finding.requirements:
-                if one.key not in WELL_KNOWN:
-                    yield from _words(" ".join((one.key, *one.values)))
+            resources |= {word for name in finding.resources if "/" in name for word in _words(name)}
+            own = [one for one in finding.requirements if one.key not in WELL_KNOWN]
+            values |= {word for one in own for word in _words(" ".join(one.values))}
     for _, refused in found.labels:
         for conflict in refused.conflicts:
-            yield from _words(conflict.key) if conflict.key not in WELL_KNOWN else ()
-            if isinstance(conflict, KeyConflict) and conflict.key != INSTANCE_TYPE:
-                yield from _words(" ".join(conflict.incoming.values))
+            if isinstance(conflict, LabelUnknown):
+                values |= _words(conflict.key)
+            elif conflict.key != INSTANCE_TYPE:
+                values |= _words(" ".join(conflict.incoming.values))
+    return resources, values
 
 
 def _words(text: str) -> set[str]:

@@ -8,6 +8,12 @@ from bot.karpenter import Signal
 from bot.model.diagnosis import Cause, Fact
 
 LONGEST_EVIDENCE: Final = 1_000
+_OF_POOL: Final = frozenset({"nodepools", "nodepool", "nodeclaim"})
+_WORDING: Final = _OF_POOL | {"message"}
+_OF_LAUNCH: Final = frozenset({"not-authorized", "vcpu-quota-exceeded", "subnet-out-of-ips", "nodeclass-not-ready"})
+"""What a log line and an event about one thing say in different words."""
+READY: Final = "Ready"
+"""The condition that only sums up others: of two causes, the one that names another condition says more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +54,8 @@ def merged(causes: Iterable[Cause]) -> tuple[Cause, ...]:
     """Each cause once: the same id with the same facts for several NodePools is one cause of all of them."""
     found: dict[str, Cause] = {}
     for one in causes:
-        facts = {name: value for name, value in one.facts.items() if name not in ("nodepools", "nodepool", "nodeclaim")}
+        apart = _WORDING if one.id in _OF_LAUNCH else _OF_POOL
+        facts = {name: value for name, value in one.facts.items() if name not in apart}
         key = f"{one.id} {sorted(facts.items())!r}"
         known = found.get(key)
         if known is None:
@@ -56,7 +63,8 @@ def merged(causes: Iterable[Cause]) -> tuple[Cause, ...]:
         else:
             pools = tuple(dict.fromkeys((*known.nodepools, *one.nodepools)))
             found[key] = replace(known, nodepools=pools, facts={**known.facts, "nodepools": pools})
-    return tuple(found.values())
+    specific = {one.id for one in found.values() if one.facts.get("condition", READY) != READY}
+    return tuple(c for c in found.values() if c.id not in specific or c.facts.get("condition") != READY)
 
 
 def distinct(needs: Iterable[Need]) -> tuple[Need, ...]:
