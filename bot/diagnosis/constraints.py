@@ -51,7 +51,8 @@ Choice = tuple[frozenset[Constraint], ...]
 class Floor:
     """A NodePool's minValues on one label: a rule about all types that are left together, not about any one offering.
 
-    `wanted`: the requirement's own values. `narrowing`: the conditions on the same label, where only values that they allow count (since v1.15), else nothing.
+    `wanted`: the requirement's own values.
+    `narrowing`: the conditions on the same label, where only values that they allow count (since v1.15), else nothing.
     """
 
     constraint: Constraint
@@ -247,15 +248,19 @@ def _label_choices(
     asks: Sequence[Condition],
     pool: Sequence[Condition],
 ) -> Iterator[Choice]:
-    """Labels that no single offering decides: custom ones, and those of which a type has several values at once."""
-    single_valued = template.space.defined - template.space.several_valued
-    for key in sorted({r.key for _, r in asks} - single_valued):
+    """Labels that no single offering decides: custom ones, and those of which a type has several values at once.
+
+    A label that neither the NodePool defines nor Karpenter knows is one too, whatever the types have (requirements.go,
+    Compatible).
+    """
+    single_valued, known = template.space.defined - template.space.several_valued, well_known(template.pool)
+    for key in sorted({r.key for _, r in asks}):
         wanted = [(c, r) for c, r in asks if r.key == key]
         given = [(c, r) for c, r in pool if r.key == key]
         asked, defined = Requirements(r for _, r in wanted), Requirements(r for _, r in given)
-        if defined.accepts(asked, allowed=well_known(template.pool)):
-            continue  # also where the pod contradicts itself, which Karpenter reads as DoesNotExist
-        if not given and key not in well_known(template.pool) and not template.space.axis(key).having:
+        if (key in single_valued and (given or key in known)) or defined.accepts(asked, allowed=known):
+            continue  # accepted too is a pod that contradicts itself, which Karpenter reads as DoesNotExist
+        if not given and key not in known:
             given = [(_undefined(template, key), Requirement.of(key, "DoesNotExist"))]
         yield label_choice([*wanted, *given])
 

@@ -7,7 +7,7 @@ are made once per region by `prepared`, and `catalogue` adds the rest: so ten cl
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.diagnosis.ami_families import AmiFamily
@@ -18,8 +18,10 @@ from bot.diagnosis.instance_offerings import Lane, Market, Place, Prices, lanes,
 from bot.model.ec2 import CapacityReservation, Ec2Facts, InstanceTypeInfo
 from bot.model.karpenter import CapacityReservationStatus, EC2NodeClass
 from bot.model.labels import (
+    AUTO_MODE_DOMAIN,
     AWS_DOMAIN,
     CAPACITY_TYPE,
+    INSTANCE_LABELS,
     ON_DEMAND,
     OS,
     REGION,
@@ -36,6 +38,7 @@ from bot.model.quantities import Quantity
 from bot.model.world import Catalogue, InstanceType, Settings, Unavailable
 
 Labels = Mapping[str, frozenset[str]]
+AUTO_MODE_NAMES: Final = {key: f"{AUTO_MODE_DOMAIN}/{key.partition('/')[2]}" for key in INSTANCE_LABELS}
 _NO_MEMORY: Final[Mapping[str, Quantity]] = {}
 
 
@@ -233,3 +236,13 @@ def _class_labels(node_class: EC2NodeClass | None, family: AmiFamily, arch: str)
     if not family.windows_build:
         return {OS: one("linux"), WINDOWS_BUILD: NOTHING, **group}
     return {OS: one("windows") if arch == "amd64" else NOTHING, WINDOWS_BUILD: one(family.windows_build), **group}
+
+
+def for_auto_mode(found: Catalogue) -> Catalogue:
+    """The same types for a NodePool of EKS Auto Mode, which names its instance labels `eks.amazonaws.com/instance-...`."""
+    return Catalogue(types=tuple(replace(t, labels=_auto_mode_labels(t.labels)) for t in found.types))
+
+
+def _auto_mode_labels(labels: Labels) -> Labels:
+    renamed = ((AUTO_MODE_NAMES.get(key, key), values) for key, values in labels.items())
+    return {key: values for key, values in renamed if not key.startswith(f"{AWS_DOMAIN}/")}

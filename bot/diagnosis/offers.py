@@ -67,8 +67,8 @@ def offers(this: Round, pools: Sequence[tuple[Solved, ...]], refused: Sequence[R
     proposed = _own_first(_proposed(pools))
     chosen = list(islice((one for one in proposed if _is_single(one) and trials.helps_done(one[1])), MOST_REMEDIES))
     if not chosen:
-        single = _single(pools, Trials(this, refused))
-        chosen = [single] if single is not None else []
+        found = _single(pools, Trials(this, refused))
+        chosen = [found] if found is not None else []
     for one in proposed:
         better = [other for other in chosen if other[0] <= one[0]]
         if len(better) >= MOST_REMEDIES:
@@ -77,8 +77,9 @@ def offers(this: Round, pools: Sequence[tuple[Solved, ...]], refused: Sequence[R
             chosen.append(one)
     chosen.sort(key=lambda one: one[0])
     best = chosen[:MOST_REMEDIES]
-    if not any(map(_is_single, best)):
-        best = [*best[:-1], *(one for one in chosen if _is_single(one))][:MOST_REMEDIES]
+    single = next((one for one in chosen if _is_single(one)), None)
+    if single is not None and single not in best:
+        best[-1] = single
     return tuple(dated(remedy, this.world.ec2) for _, remedy in best)
 
 

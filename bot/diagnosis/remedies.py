@@ -56,7 +56,14 @@ def remedies(solved: Solved, most_edits: int = MOST_EDITS) -> Iterator[Remedy]:
         choices = [edits(chosen, c) for c in sorted(correction.constraints, key=lambda c: c.id)]
         if choices and chosen.rows:
             for parts in product(*choices):
-                yield remedy_of(chosen, parts)
+                yield remedy_of(chosen, _merged(parts))
+
+
+def _merged(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """A requirement that goes takes its values and its minValues with it: one edit, not two."""
+    dropped = {part.edit.field: part for part in parts if part.remedy == "drop-requirement"}
+    kept = (part for part in parts if part.edit.field.removesuffix(".minValues") not in dropped)
+    return (*dropped.values(), *kept)
 
 
 def _choose(opening: Opening) -> Opening:

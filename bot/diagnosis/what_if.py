@@ -151,7 +151,7 @@ def _replaced(
 ) -> tuple[NodeSelectorRequirement, ...]:
     """The expressions with other values at one place, or without that one."""
     before, rest = expressions[:position], expressions[position + 1 :]
-    if not isinstance(values, list):
+    if not isinstance(values, list) or position >= len(expressions):
         return (*before, *rest)
     return (*before, changed(expressions[position], values=tuple(str(v) for v in values)), *rest)
 

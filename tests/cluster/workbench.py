@@ -75,10 +75,11 @@ class Workbench:
             for found in self.api.list(api_version, kind, self.namespace):
                 self.api.delete(api_version, kind, found["metadata"]["name"], self.namespace)
         wait_for(
-            "replica sets and jobs to go",
+            "replica sets, jobs and their pods to go",
             lambda: (
                 not self.api.list("apps/v1", "ReplicaSet", self.namespace)
                 and not self.api.list("batch/v1", "Job", self.namespace)
+                and not any("ownerReferences" in p["metadata"] for p in self.api.list("v1", "Pod", self.namespace))
             ),
             seconds=SECONDS,
         )
