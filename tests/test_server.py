@@ -96,7 +96,9 @@ async def test_a_slash_command_is_answered_in_the_channel_with_its_evidence(tmp_
         (message,) = await answered(slack, "g6e.8xlarge has 1 EFA interface, you asked for 8")
         assert len(slack.workspace.by_bot(scene.OPS)) == 1, "the answer takes the place of the progress message"
         await slack.click("show_evidence", message, user=scene.ANNA)
-        modals = await slack.wait_for(lambda s: [m for m in s.workspace.modals(scene.ANNA) if "MaximumEfaInterfaces" in str(m)])
+        modals = await slack.wait_for(
+            lambda s: [m for m in s.workspace.modals(scene.ANNA) if "MaximumEfaInterfaces" in str(m)]
+        )
         assert "spec.nodeSelector" in str(modals[0])
         assert not slack.workspace.pings()
 
@@ -119,7 +121,9 @@ async def test_a_dead_cluster_is_an_answer_too(tmp_path: Path, aws: None) -> Non
     async with running_slack() as slack, the_bot(tmp_path, slack, {"": Fault(status=500, message="etcd is gone")}):
         await slack.slash_command(f"why default/{POD}", user=scene.ANNA)
         seen = await slack.wait_for(
-            lambda s: [m for m in (*s.workspace.by_bot(scene.OPS), *s.workspace.ephemerals()) if "does not answer" in m.text],
+            lambda s: [
+                m for m in (*s.workspace.by_bot(scene.OPS), *s.workspace.ephemerals()) if "does not answer" in m.text
+            ],
             timeout=60,
         )
         assert "500" in seen[0].text

@@ -48,7 +48,7 @@ def _of_limits(name: str) -> Callable[[Mapping[str, Fact], Diagnosis], Any]:
     return read
 
 
-def _wanted_type(facts: Mapping[str, Fact], _: Diagnosis) -> Any:
+def _wanted_type(facts: Mapping[str, Fact], _: Diagnosis) -> object:
     return facts["instance_type"] if "instance_type" in facts else facts.get("wanted", facts.get("instance_types"))[0]  # type: ignore[index]
 
 
