@@ -32,6 +32,10 @@ def as_json(diagnosis: Diagnosis, rendered: Rendered, elapsed_ms: float) -> dict
         "facts": _facts(diagnosis.facts.items()),
         "notes": list(diagnosis.notes),
         "missing": [str(gap) for gap in diagnosis.missing],
+        "notEvaluated": [
+            {"feature": one.feature, "object": _ref(one.object), "field": one.field, "detail": one.detail or None}
+            for one in diagnosis.unevaluated
+        ],
         "playbookProblems": [str(problem) for problem in rendered.problems],
         "elapsedMs": round(elapsed_ms, 1),
     }

@@ -6,6 +6,7 @@ at is not refused, a pod with a NodeClaim waits, and only what is left is explai
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from bot.diagnosis.disruption import loss
 from bot.diagnosis.history import History, read_history, refused_offerings, statements
@@ -13,6 +14,7 @@ from bot.diagnosis.lifecycle import after_decision, outside_karpenter
 from bot.diagnosis.refusal import explain, message_of, offerings_left, types_left
 from bot.diagnosis.releases import NEWEST
 from bot.diagnosis.scheduling import Decision, Round, begin, solve
+from bot.diagnosis.unevaluated import unevaluated
 from bot.diagnosis.validation import ignored
 from bot.diagnosis.verdicts import agreement, ignored_causes, nothing_to_try, parse_version
 from bot.model.diagnosis import Diagnosis, PoolVerdict, Verdict
@@ -21,6 +23,9 @@ from bot.model.objects import ref_of
 from bot.model.world import Refused, World
 
 __all__ = ["diagnose"]
+
+_DECIDED: Final = frozenset({Verdict.BLOCKED, Verdict.LAUNCHABLE, Verdict.FITS_EXISTING_NODE})
+"""Verdicts that rest on Karpenter's decision, replayed."""
 
 
 def diagnose(world: World, pod: Pod) -> Diagnosis:
@@ -41,6 +46,7 @@ def diagnose(world: World, pod: Pod) -> Diagnosis:
         causes=(*found.causes, *((lost.cause,) if lost else ())),
         remedies=(*found.remedies, *(lost.remedies if lost else ())),
         missing=world.missing,
+        unevaluated=unevaluated(world, pod, history) if found.verdict in _DECIDED else (),
     )
 
 
@@ -56,6 +62,8 @@ def _decided(world: World, pod: Pod, history: History) -> Diagnosis:
     decision = solve(this)
     if decision.node:
         return replace(blank, verdict=Verdict.FITS_EXISTING_NODE, facts={"node": decision.node})
+    if decision.left_alone:
+        return replace(blank, causes=ignored_causes(pod, decision.nothing_left, version))
     if decision.launch is not None:
         return _launchable(blank, this, decision, history)
     return _blocked(blank, this, decision, refused, history)

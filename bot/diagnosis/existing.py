@@ -6,12 +6,13 @@ Mirrors karpenter pkg/controllers/provisioning/scheduling/existingnode.go and sc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.diagnosis.pods import HostPort, Variant, first_variant, host_ports_of, requests_of, untolerated
+from bot.diagnosis.daemons import DaemonPod
+from bot.diagnosis.pods import HostPort, Variant, host_ports_of, requests_of, untolerated
 from bot.diagnosis.requirements import Requirement, Requirements
 from bot.diagnosis.state_nodes import StateNode, state_nodes
 from bot.diagnosis.topology import Group, choose
 from bot.diagnosis.volumes import attached
-from bot.model.kubernetes import DaemonSet, Pod
+from bot.model.kubernetes import Pod
 from bot.model.labels import HOSTNAME
 from bot.model.quantities import ZERO, Resources, less, total
 from bot.model.world import World
@@ -19,11 +20,13 @@ from bot.model.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What the pod brings to a node."""
+    """What comes to a node: the pod with what it needs, and daemons."""
 
     requests: Resources
     ports: Sequence[HostPort]
     volumes: Sequence[Requirements]
+    daemons: Sequence[DaemonPod]
+    """What DaemonSets put on every node, as new nodes have left it."""
 
 
 def fitting_node(world: World, variant: Variant, load: Load, groups: Sequence[Group]) -> str:
@@ -46,7 +49,7 @@ def _takes(world: World, node: StateNode, variant: Variant, load: Load, groups: 
     taken = [port for p in pods for port in host_ports_of(p.spec)]
     if any(a.conflicts_with(b) for a in load.ports for b in taken) or _volumes_exceed(world, node, variant.pod, pods):
         return False
-    room = _room(world, node, pods)
+    room = _room(load.daemons, node, pods)
     if any(left.nano < 0 for left in room.values()) or any(room.get(n, ZERO) < a for n, a in load.requests.items()):
         return False
     labels = Requirements.from_labels({**node.labels, HOSTNAME: node.hostname})
@@ -59,19 +62,19 @@ def _takes(world: World, node: StateNode, variant: Variant, load: Load, groups: 
     )
 
 
-def rooms(world: World) -> Iterator[Resources]:
+def rooms(world: World, daemons: Sequence[DaemonPod]) -> Iterator[Resources]:
     """What is left on each node that stays, as far as it is known."""
     for node in state_nodes(world) if world.placements_known else ():
         if not node.deleting:
-            yield _room(world, node, _pods_on(world, node))
+            yield _room(daemons, node, _pods_on(world, node))
 
 
 def _pods_on(world: World, node: StateNode) -> list[Pod]:
     return [p for p in world.pods if node.node_name and p.spec.node_name == node.node_name and not _over(p)]
 
 
-def _room(world: World, node: StateNode, pods: Sequence[Pod]) -> Resources:
-    used = total((*(requests_of(p.spec) for p in pods), _coming_daemons(world, node, pods)))
+def _room(daemons: Sequence[DaemonPod], node: StateNode, pods: Sequence[Pod]) -> Resources:
+    used = total((*(requests_of(p.spec) for p in pods), _coming_daemons(daemons, node, pods)))
     return less(node.allocatable, used)
 
 
@@ -106,16 +109,15 @@ def _topology_allows(placed: Requirements, variant: Variant, groups: Sequence[Gr
     return placed.accepts(Requirements(picks))
 
 
-def _coming_daemons(world: World, node: StateNode, pods: Sequence[Pod]) -> Resources:
+def _coming_daemons(daemons: Sequence[DaemonPod], node: StateNode, pods: Sequence[Pod]) -> Resources:
     """What DaemonSets will still take: their pods that should run here minus those that do, never below nothing."""
     labels = Requirements.from_labels(node.labels)
-    due = total(requests_of(d.spec.template.spec) for d in world.daemon_sets if _runs_on(d, node, labels))
-    daemons = (p for p in pods if any(o.kind == "DaemonSet" for o in p.metadata.owner_references))
-    running = total(requests_of(p.spec) for p in daemons)
+    due = total(d.requests for d in daemons if _runs_on(d, node, labels))
+    placed = (p for p in pods if any(o.kind == "DaemonSet" for o in p.metadata.owner_references))
+    running = total(requests_of(p.spec) for p in placed)
     return {name: max(amount, ZERO) for name, amount in less(due, running).items()}
 
 
-def _runs_on(daemon_set: DaemonSet, node: StateNode, labels: Requirements) -> bool:
-    spec = daemon_set.spec.template.spec
-    strict = first_variant(Pod(spec=spec), respect_preferences=False).strict
-    return not untolerated(spec.tolerations, node.taints) and labels.accepts(strict)
+def _runs_on(daemon: DaemonPod, node: StateNode, labels: Requirements) -> bool:
+    """Its remaining first term alone counts here, and is not given up (getCompatibleDaemonPods)."""
+    return not daemon.skipped and daemon.tolerates(node.taints) and labels.accepts(daemon.variant.strict)

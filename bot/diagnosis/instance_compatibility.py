@@ -2,7 +2,7 @@
 
 Mirrors karpenter-provider-aws pkg/providers/instancetype/compatibility/compatibility.go, IsCompatibleWithNodeClass
 (v1.14). An incompatible type stays listed; all its offerings are unavailable. The strategy of a placement group is not
-judged: no fact that is read tells it (see `unjudged`).
+judged: no fact that is read tells it (see bot/diagnosis/unevaluated.py).
 """
 
 from collections.abc import Sequence
@@ -40,8 +40,3 @@ def _takes(network: NetworkInfo, wanted: Sequence[NetworkInterface]) -> bool:
             return False
     efa_only = sum(interface.interface_type == EFA_ONLY for interface in wanted)
     return efa_only <= (network.efa_info.maximum_efa_interfaces if network.efa_info else 0)
-
-
-def unjudged(node_class: EC2NodeClass) -> tuple[str, ...]:
-    """Fields of the EC2NodeClass that may rule out offerings in a way that is not worked out here."""
-    return ("spec.placementGroupSelector",) if node_class.spec.placement_group_selector else ()

@@ -19,7 +19,7 @@ from bot.diagnosis.state_nodes import NODES
 from bot.diagnosis.what_if import decided
 from bot.model.diagnosis import Constraint, Edit, Editor, Kind, Remedy
 from bot.model.quantities import ZERO, Quantity
-from bot.model.world import Refused, World
+from bot.model.world import Refused
 
 MOST_REMEDIES: Final = 8
 MOST_TRIALS: Final = 200
@@ -137,7 +137,7 @@ def _suffices_elsewhere(fewer: Sequence[Edit], pools: Sequence[tuple[Solved, ...
 def _single(pools: Sequence[tuple[Solved, ...]], trials: Trials) -> Ranked | None:
     """One edit that helps though the offering space does not say so: for rules that are not about single offerings, and
     for nodes that exist."""
-    existing = any(rooms(trials.this.world))
+    existing = any(rooms(trials.this.world, trials.this.daemons_of_nodes))
     for position, pool in enumerate(pools):
         found: list[Ranked] = []
         for solved in (one for one in pool if existing or not one.partition.exact):
@@ -169,7 +169,7 @@ def _helping(whole: Partition, constraint: Constraint, trials: Trials) -> Part |
     wide = Opening(whole, narrow.relaxed, whole.universe)
     nodepool = whole.template.name
     if constraint.kind is Kind.RESOURCE:
-        return _amount(_reductions(wide, constraint, trials.this.world), nodepool, trials)
+        return _amount(_reductions(wide, constraint, trials.this), nodepool, trials)
     if constraint.kind is Kind.POOL_LIMIT:
         return _amount(_raises(wide, constraint), nodepool, trials)
     tried = [part for opening in (narrow, wide) for part in edits(opening, constraint)]
@@ -178,7 +178,7 @@ def _helping(whole: Partition, constraint: Constraint, trials: Trials) -> Part |
     return next((part for part in tried if trials.helps((part.edit,), nodepool)), None)
 
 
-def _reductions(wide: Opening, constraint: Constraint, world: World) -> list[Part]:
+def _reductions(wide: Opening, constraint: Constraint, this: Round) -> list[Part]:
     """Every amount for which some type or some existing node has room, the largest first."""
     if constraint.editor is not Editor.POD_OWNER:
         return []
@@ -186,7 +186,7 @@ def _reductions(wide: Opening, constraint: Constraint, world: World) -> list[Par
     of_types = dict(wide.left(resource))
     amounts = {
         *(wide.amount_left(resource, i) for i in of_types.values()),
-        *(r.get(resource, ZERO) for r in rooms(world)),
+        *(r.get(resource, ZERO) for r in rooms(this.world, this.daemons_of_nodes)),
     }
     lower = sorted((amount for amount in amounts if amount < asked), reverse=True)
     return [part for amount in lower for part in (resource_part(wide, constraint, amount),) if part is not None]

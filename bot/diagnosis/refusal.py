@@ -98,7 +98,7 @@ def _weight(cause: Cause) -> tuple[int, int, str]:
 
 def _case(this: Round, pool: NodePool, decision: Decision, refused: Sequence[Refused]) -> _Pool:
     built = next((t for t in this.templates if t.pool is pool), None) or template(
-        this.world, pool, refused, this.version
+        this.world, pool, refused, this.version, this.daemons
     )
     solved = tuple(_solved(this, built, variant) for variant in _or_terms(this, decision))
     attempt = next((a for a in decision.refusals if a.template.pool is pool), None)
@@ -149,8 +149,15 @@ def _causes(this: Round, pool: _Pool, refused: Sequence[Refused]) -> list[Cause]
         message = message_of(pool.attempt.findings, this.version)
         facts: dict[str, Fact] = {"message": message, "nodepools": (pool.template.name,)}
         found = [Cause(id="unexplained", constraints=(), facts=facts, nodepools=(pool.template.name,))]
-    found.sort(key=_weight)
-    return found
+    return _told_once(sorted(found, key=_weight))
+
+
+def _told_once(causes: Sequence[Cause]) -> list[Cause]:
+    """Of conflicts that one sentence tells (a limit that is in the way of this request and of that one) only the first."""
+    said: dict[tuple[str, str], Cause] = {}
+    for cause in causes:
+        said.setdefault((cause.id, repr(sorted(cause.facts.items()))), cause)
+    return list(said.values())
 
 
 def _verdict(this: Round, pool: _Pool, causes: Sequence[Cause], *, intended: bool) -> PoolVerdict:

@@ -11,10 +11,12 @@ from itertools import product
 from typing import Final
 
 from bot.diagnosis import existing, volumes
+from bot.diagnosis.daemons import DaemonPod, daemon_pods
+from bot.diagnosis.met import Seen, waits_for_reservation
 from bot.diagnosis.pods import HostPort, Variant, host_ports_of, requests_of, untolerated, variants
-from bot.diagnosis.releases import FULL_RESERVATION_FALLS_BACK, NEWEST, RESOURCES_WITH_OFFERING, Version
+from bot.diagnosis.releases import NEWEST, RESOURCES_WITH_OFFERING, Version
 from bot.diagnosis.requirements import Clash, Requirement, Requirements
-from bot.diagnosis.space import Space, Types
+from bot.diagnosis.space import Types
 from bot.diagnosis.state_nodes import NODES
 from bot.diagnosis.templates import Template, min_values_unmet, ready_problem, templates, well_known, within_limits
 from bot.diagnosis.topology import Group, Topology, choose
@@ -40,7 +42,7 @@ from bot.karpenter import (
     Where,
 )
 from bot.model.kubernetes import Pod
-from bot.model.labels import HOSTNAME, RESERVED
+from bot.model.labels import HOSTNAME
 from bot.model.quantities import Resources, largest, total
 from bot.model.world import Refused, World
 
@@ -91,6 +93,11 @@ class Decision:
         return self.launch is None and not self.node
 
     @property
+    def left_alone(self) -> bool:
+        """Refused for what the pod is, whatever nodes and NodePools there are."""
+        return any(isinstance(f, DynamicResourcesUnsupported) for f in self.nothing_left)
+
+    @property
     def random(self) -> bool:
         return any(a.random for a in (*self.refusals, *((self.launch,) if self.launch else ())))
 
@@ -106,6 +113,7 @@ class Round:
     ports: tuple[HostPort, ...]
     volumes: tuple[Requirements, ...]
     topology: Topology
+    daemons: tuple[DaemonPod, ...]
     version: Version = NEWEST
     relax_min_values: bool = False
     term: int | None = None
@@ -114,15 +122,24 @@ class Round:
     @property
     def load(self) -> existing.Load:
         """What the pod brings to an existing node."""
-        return existing.Load(requests=self.requests, ports=self.ports, volumes=self.volumes)
+        return existing.Load(
+            requests=self.requests, ports=self.ports, volumes=self.volumes, daemons=self.daemons_of_nodes
+        )
+
+    @property
+    def daemons_of_nodes(self) -> tuple[DaemonPod, ...]:
+        """The DaemonSets' pods by which nodes that exist are judged: as the last NodePool has left them."""
+        return self.templates[-1].daemons_after if self.templates else self.daemons
 
 
 def begin(world: World, pod: Pod, refused: Sequence[Refused], version: Version = NEWEST) -> Round:
     """Prepares the round: NodePools filtered and ordered, requests added up."""
+    daemons = daemon_pods(world)
     return Round(
         world=world,
         pod=pod,
-        templates=templates(world, refused, version),
+        templates=templates(world, refused, version, daemons),
+        daemons=daemons,
         requests=requests_of(pod.spec),
         ports=host_ports_of(pod.spec),
         volumes=volumes.alternatives_of(volumes.demands(world, pod)),
@@ -294,40 +311,12 @@ def label_hint(key: str, defined: Requirements, well_known_labels: frozenset[str
     return None
 
 
-@dataclass(slots=True)
-class _Seen:
-    """Karpenter's six flags (InstanceTypeFilterError): what at least one type met, and which pairs one type met."""
-
-    requirements: bool = False
-    resources: bool = False
-    offering: bool = False
-    requirements_resources: bool = False
-    requirements_offering: bool = False
-    resources_offering: bool = False
-
-    def reason(self) -> Reason:
-        """The sentence that Karpenter picks, in its order."""
-        table = (
-            (not (self.requirements or self.resources or self.offering), Reason.NOTHING),
-            (not (self.requirements or self.resources), Reason.REQUIREMENTS_NOR_RESOURCES),
-            (not (self.requirements or self.offering), Reason.REQUIREMENTS_NOR_OFFERING),
-            (not (self.resources or self.offering), Reason.RESOURCES_NOR_OFFERING),
-            (not self.requirements, Reason.REQUIREMENTS),
-            (not self.resources, Reason.RESOURCES),
-            (not self.offering, Reason.OFFERING),
-            (self.requirements_resources, Reason.OFFERING_OF_PAIR),
-            (self.resources_offering, Reason.REQUIREMENTS_OF_PAIR),
-            (self.requirements_offering, Reason.RESOURCES_OF_PAIR),
-        )
-        return next((reason for holds, reason in table if holds), Reason.NO_TRIPLE)
-
-
 def _filter_types(this: Round, template: Template, types: Types, requirements: Requirements) -> Attempt:
     """The types that meet requirements, resources and offering at once (filterInstanceTypesByRequirements)."""
     space = template.space
     met_by, offered_by = space.types_meeting(requirements), space.types_offered(requirements)
     coupled = this.version >= RESOURCES_WITH_OFFERING
-    seen, left = _Seen(), 0
+    seen, left = Seen(), 0
     overheads: list[Resources] = []
     for group in template.daemons:
         considered = group.types & types
@@ -352,23 +341,10 @@ def _filter_types(this: Round, template: Template, types: Types, requirements: R
     if not left:
         refusal = _refusal(this, seen.reason(), requirements, overheads, ())
         return Attempt(template=template, requirements=requirements, findings=(refusal,))
-    if this.world.settings.reserved_capacity and _waits_for_reservation(this.version, space, requirements, left):
+    if this.world.settings.reserved_capacity and waits_for_reservation(this.version, space, requirements, left):
         waiting = ReservedOfferings(reserved=Reserved.TAKEN)
         return Attempt(template=template, requirements=requirements, findings=(waiting,))
     return Attempt(template=template, requirements=requirements, types=left)
-
-
-def _waits_for_reservation(version: Version, space: Space, requirements: Requirements, types: Types) -> bool:
-    """Whether the pod waits for a full reservation rather than fall back (nodeclaim.go, offeringsToReserve)."""
-    room = False
-    full = False
-    for s in space.slots_meeting(requirements):
-        reserved = space.slots[s].capacity_type == RESERVED
-        available = space.available[s] & types
-        falls_back = not reserved and version >= FULL_RESERVATION_FALLS_BACK
-        room |= (falls_back and bool(available)) or (reserved and bool(available & ~space.full[s]))
-        full |= reserved and bool(available & space.full[s])
-    return full and not room
 
 
 def _refusal(

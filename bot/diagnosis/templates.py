@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.diagnosis.pods import HostPort, first_variant, host_ports_of, relax, requests_of, untolerated
-from bot.diagnosis.releases import MIN_VALUES_WITHIN, NEWEST, Version
+from bot.diagnosis.daemons import DaemonPod, Daemons, Grounds, overhead_groups
+from bot.diagnosis.releases import MIN_VALUES_WITHIN, Version
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
 from bot.diagnosis.space import Space, Types, bits, indexed
 from bot.diagnosis.state_nodes import state_nodes
 from bot.model.karpenter import NodePool
-from bot.model.kubernetes import DaemonSet, Pod, PodSpec, Toleration
 from bot.model.labels import (
     AUTO_MODE_DOMAIN,
     AUTO_MODE_WELL_KNOWN,
@@ -36,17 +35,6 @@ NODE_CLASSES: Final = frozenset(
     }
 )
 """Node classes whose Karpenter we mirror: self-managed on AWS, EKS Auto Mode, and the provider of the test bed."""
-_TOLERATE_PREFERENCES: Final = Toleration(operator="Exists", effect="PreferNoSchedule")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Daemons:
-    """The DaemonSets that would run on these types, and what they take together."""
-
-    types: Types
-    overhead: Resources
-    host_ports: tuple[HostPort, ...]
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,6 +48,9 @@ class Template:
     daemons: tuple[Daemons, ...]
     remaining: Resources | None
     min_values_unmet: tuple[str, ...] = ()
+    daemons_before: tuple[DaemonPod, ...] = ()
+    """The DaemonSets' pods as the NodePools before have left them; what is left of them after this one comes next."""
+    daemons_after: tuple[DaemonPod, ...] = ()
 
     @property
     def name(self) -> str:
@@ -127,29 +118,46 @@ def min_values_unmet(requirements: Requirements, space: Space, types: Types, ver
     return unmet
 
 
-def templates(world: World, refused: Sequence[Refused], version: Version = NEWEST) -> tuple[Template, ...]:
+def templates(
+    world: World, refused: Sequence[Refused], version: Version, daemons: tuple[DaemonPod, ...]
+) -> tuple[Template, ...]:
     """The usable NodePools in Karpenter's order, each with the types that its own requirements leave."""
     usable = [p for p in world.node_pools if not ready_problem(p) and p.metadata.name in world.catalogues]
-    built = (template(world, pool, refused, version) for pool in by_weight(usable))
-    return tuple(t for t in built if t.types)
+    built: list[Template] = []
+    for pool in by_weight(usable):
+        one = template(world, pool, refused, version, daemons)
+        if one.types:
+            daemons = one.daemons_after
+            built.append(one)
+    return tuple(built)
 
 
-def template(world: World, pool: NodePool, refused: Sequence[Refused], version: Version = NEWEST) -> Template:
-    """One NodePool's template. `types` is empty when its requirements leave no available type (NewScheduler's filter)."""
+def template(
+    world: World, pool: NodePool, refused: Sequence[Refused], version: Version, daemons: tuple[DaemonPod, ...]
+) -> Template:
+    """One NodePool's template. `types` is empty when its requirements leave no available type (NewScheduler's filter).
+
+    `daemons`: the DaemonSets' pods as the NodePools before have left them.
+    """
     space = indexed(world.catalogues[pool.metadata.name]).refusing(refused)
     requirements = pool_requirements(pool)
     types = space.types_meeting(requirements) & space.healthy & space.types_offered(requirements)
     unmet = min_values_unmet(requirements, space, types, version)
     if unmet and world.settings.min_values_policy == "Strict":
         types = 0
+    taints = pool.spec.template.spec.taints
+    grounds = Grounds(space=space, requirements=requirements, taints=taints, types=types, well_known=well_known(pool))
+    groups, after = overhead_groups(grounds, daemons)
     return Template(
         pool=pool,
         space=space,
         requirements=requirements,
         types=types,
-        daemons=daemons_of(world, pool, requirements, space),
+        daemons=groups,
         remaining=remaining_limits(world, pool),
         min_values_unmet=tuple(sorted(unmet)),
+        daemons_before=daemons,
+        daemons_after=after,
     )
 
 
@@ -176,59 +184,3 @@ def within_limits(space: Space, types: Types, remaining: Resources | None) -> Ty
         for i in bits(types)
         if all(not left < space.types[i].capacity.get(resource, ZERO) for resource, left in remaining.items())
     )
-
-
-def daemons_of(world: World, pool: NodePool, requirements: Requirements, space: Space) -> tuple[Daemons, ...]:
-    """The types in groups that run the same DaemonSets (scheduler.go, buildDaemonOverheadGroups)."""
-    groups: dict[tuple[int, ...], Types] = {(): space.all_types}
-    for index, daemon_set in enumerate(world.daemon_sets):
-        running = _types_running(world, daemon_set, pool, requirements, space)
-        split: dict[tuple[int, ...], Types] = {}
-        for members, types in groups.items():
-            if types & running:
-                split[(*members, index)] = types & running
-            if types & ~running:
-                split[members] = types & ~running
-        groups = split
-    return tuple(_daemons(world, members, types) for members, types in groups.items() if types)
-
-
-def _daemons(world: World, members: tuple[int, ...], types: Types) -> Daemons:
-    daemon_sets = [world.daemon_sets[i] for i in members]
-    specs = [_daemon_spec(world, d) for d in daemon_sets]
-    return Daemons(
-        types=types,
-        overhead=total(requests_of(spec) for spec in specs),
-        host_ports=tuple(port for spec in specs for port in host_ports_of(spec)),
-        names=tuple(d.metadata.name for d in daemon_sets),
-    )
-
-
-def _daemon_spec(world: World, daemon_set: DaemonSet) -> PodSpec:
-    """A running pod of the DaemonSet shows what admission made of it; without one, the template (getDaemonSetPods)."""
-    uid = daemon_set.metadata.uid
-    pods = [p for p in world.pods if uid and any(o.uid == uid for o in p.metadata.owner_references)]
-    newest = max(pods, key=lambda p: str(p.metadata.creation_timestamp or ""), default=None)
-    return newest.spec if newest else daemon_set.spec.template.spec
-
-
-def _types_running(
-    world: World, daemon_set: DaemonSet, pool: NodePool, requirements: Requirements, space: Space
-) -> Types:
-    """The types on which a pod of the DaemonSet would run (scheduler.go, isDaemonPodCompatible): its OR-terms in turn."""
-    spec = daemon_set.spec.template.spec
-    if spec.resource_claims and world.settings.ignore_dra_requests:
-        return 0
-    if untolerated((*spec.tolerations, _TOLERATE_PREFERENCES), pool.spec.template.spec.taints):
-        return 0
-    types = 0
-    variant = first_variant(Pod(spec=spec), respect_preferences=False)
-    while True:
-        if requirements.accepts(variant.strict, allowed=well_known(pool)):
-            types |= space.types_meeting(variant.strict)
-        if len(variant.terms) <= 1:
-            return types
-        weaker = relax(variant, tolerate_preferences=False)
-        if weaker is None:
-            return types
-        variant = weaker

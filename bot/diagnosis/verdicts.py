@@ -1,7 +1,7 @@
 """Verdicts that need no offering: pods that Karpenter leaves out, clusters with nothing to try, and whether we agree."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bot.diagnosis.history import History, last_refusal
@@ -9,6 +9,7 @@ from bot.diagnosis.refusal import message_of
 from bot.diagnosis.scheduling import Decision, Round
 from bot.diagnosis.volumes import unread
 from bot.karpenter import (
+    DynamicResourcesUnsupported,
     Finding,
     InstanceTypeRefusal,
     RestrictedLabel,
@@ -26,6 +27,11 @@ KARPENTER_SAYS_OTHERWISE: Final = "karpenter-says-otherwise"
 BY_CHANCE: Final = "by-chance"
 NO_CATALOGUE: Final = "no-instance-types"
 
+_IGNORED: Final[Mapping[type[Finding], str]] = {
+    RestrictedLabel: "restricted-label",
+    DynamicResourcesUnsupported: "dynamic-resources-unsupported",
+}
+
 
 def parse_version(text: str) -> tuple[int, ...] | None:
     """`v1.8.2` as (1, 8, 2); None where the text is no version."""
@@ -40,22 +46,23 @@ def ignored_causes(pod: Pod, findings: Sequence[Finding], version: tuple[int, ..
 
 def _ignored_cause(pod: Pod, finding: Finding, version: tuple[int, ...]) -> Cause:
     message = message_of((finding,), version)
-    restricted = isinstance(finding, RestrictedLabel)
     key = finding.key if isinstance(finding, RestrictedLabel) else ""
     constraint = Constraint(
         id=f"pod/ignored/{type(finding).__name__}/{key}",
         kind=Kind.POD_INVALID,
         object=ref_of(pod),
-        field=_field_of(pod, key),
+        field="spec.resourceClaims" if isinstance(finding, DynamicResourcesUnsupported) else _field_of(pod, key),
         value=message,
         editor=Editor.POD_OWNER,
         subject=key,
     )
     facts: dict[str, Fact] = {"message": message, "nodepools": ()}
-    if restricted:
+    if key:
         facts |= {"key": key, "wanted_by": f"{constraint.object} {constraint.field}"}
+    if isinstance(finding, DynamicResourcesUnsupported):
+        facts["claims"] = tuple(str(claim.get("name", "")) for claim in pod.spec.resource_claims)
     return Cause(
-        id="restricted-label" if restricted else "pod-ignored",
+        id=_IGNORED.get(type(finding), "pod-ignored"),
         constraints=(constraint,),
         facts=facts,
         evidence=(f"{constraint.object} {constraint.field}: {message}",),

@@ -11,10 +11,11 @@ from typing import Final
 
 from msgspec.structs import replace as changed
 
+from bot.diagnosis.daemons import DaemonPod
 from bot.diagnosis.lowering import lowered, without
 from bot.diagnosis.pods import host_ports_of, requests_of
 from bot.diagnosis.scheduling import Decision, Round, solve
-from bot.diagnosis.templates import by_weight, ready_problem, template
+from bot.diagnosis.templates import Template, by_weight, ready_problem, template
 from bot.diagnosis.topology import Topology
 from bot.model.diagnosis import Edit, Remedy
 from bot.model.karpenter import NodePool
@@ -63,7 +64,10 @@ def decided(this: Round, edits: Sequence[Edit], nodepool: str, refused: Sequence
     pools = [p for p in by_weight(world.node_pools) if p.metadata.name == nodepool and not ready_problem(p)]
     known = {t.name: t for t in this.templates}
     if touched:
-        templates = tuple(template(world, pool, refused, this.version) for pool in pools)
+        templates = tuple(
+            template(world, pool, refused, this.version, _daemons_before(this, known.get(pool.metadata.name)))
+            for pool in pools
+        )
     else:
         templates = tuple(known[p.metadata.name] for p in pools if p.metadata.name in known)
     return solve(
@@ -78,6 +82,10 @@ def decided(this: Round, edits: Sequence[Edit], nodepool: str, refused: Sequence
             term=_term(pod, edits),
         )
     )
+
+
+def _daemons_before(this: Round, known: Template | None) -> tuple[DaemonPod, ...]:
+    return known.daemons_before if known else this.daemons
 
 
 def _term(pod: Pod, edits: Sequence[Edit]) -> int | None:

@@ -202,6 +202,19 @@ class PoolVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unevaluated:
+    """A feature of Karpenter's that is in use and could change the verdict, but is not worked out here, and where it shows.
+
+    `feature` is its id in the phrases and in the JSON contract. `detail`: what of it, such as a zone.
+    """
+
+    feature: str
+    object: ObjectRef
+    field: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
     """The whole answer to "why does this pod have no node?", before any wording."""
 
@@ -216,5 +229,6 @@ class Diagnosis:
     nodepools: tuple[PoolVerdict, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     missing: tuple[Missing, ...] = ()
+    unevaluated: tuple[Unevaluated, ...] = ()
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict)

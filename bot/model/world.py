@@ -27,6 +27,7 @@ from bot.model.labels import (
     ZONE,
     ZONE_ID,
 )
+from bot.model.objects import ObjectRef
 from bot.model.quantities import Resources
 
 
@@ -147,6 +148,8 @@ class Settings:
     reserved_enis: int = 0
     ignore_dra_requests: bool = True
     reserved_capacity: bool = True
+    feature_gates: tuple[str, ...] = ()
+    """The feature gates that were switched on by name, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +172,8 @@ class World:
     csi_nodes: tuple[CSINode, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     workloads: tuple[Workload, ...] = ()
+    others: tuple[ObjectRef, ...] = ()
+    """Objects of kinds that change what Karpenter does and are not worked out (bot/diagnosis/unevaluated.py)."""
     events: tuple[Event, ...] = ()
     karpenter_log: tuple[str, ...] = ()
     ec2: Ec2Facts = field(default_factory=Ec2Facts)

@@ -22,6 +22,7 @@ _CAUSE_FACTS: Final[Mapping[str, str]] = {
     "unknown-label": "key wanted wanted_by did_you_mean",
     "restricted-label": "key wanted_by message",
     "pod-ignored": "message",
+    "dynamic-resources-unsupported": "claims message",
     "unknown-instance-type": "instance_type wanted_by did_you_mean",
     "zone-not-offered": f"{_TYPES} zones offered_zones wanted_by",
     "capacity-type-not-offered": f"{_TYPES} capacity_types offered_capacity_types zones",

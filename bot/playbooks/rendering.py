@@ -16,6 +16,7 @@ from bot.model.diagnosis import (
     PoolVerdict,
     Remedy,
     Statement,
+    Unevaluated,
 )
 from bot.model.objects import ObjectRef
 from bot.model.world import Missing
@@ -69,7 +70,10 @@ def render(diagnosis: Diagnosis, playbooks: Playbooks, language: str) -> Rendere
         pools=tuple(_pool(pool, playbooks, phrases) for pool in diagnosis.nodepools),
         karpenter_says=tuple(_statement(one, phrases) for one in diagnosis.karpenter_says),
         missing=tuple(_missing(one, phrases) for one in diagnosis.missing),
-        notes=tuple(parse_line(phrases.said("note", note)) for note in diagnosis.notes),
+        notes=(
+            *(_unevaluated(one, phrases) for one in diagnosis.unevaluated),
+            *(parse_line(phrases.said("note", note)) for note in diagnosis.notes),
+        ),
         problems=tuple(dict.fromkeys(problems)),
     )
 
@@ -309,6 +313,10 @@ def _pool(pool: PoolVerdict, playbooks: Playbooks, phrases: Phrases) -> Rendered
         karpenter_message=clean(pool.karpenter_message, 4_000),
         intended=pool.intended,
     )
+
+
+def _unevaluated(one: Unevaluated, phrases: Phrases) -> Line:
+    return phrases.line(f"unevaluated.{one.feature}", object=str(one.object), field=one.field, detail=one.detail)
 
 
 def _missing(missing: Missing, phrases: Phrases) -> Line:

@@ -36,6 +36,7 @@ _HEADINGS: Final = (
     "also",
     "links",
 )
+UNEVALUATED: Final = ("node-overlay", "capacity-buffer", "dynamic-resources", "placement-group", "zonal-shift")
 _MORE: Final = ("remedies", "causes", "lines", "pools", "candidates")
 _QUESTION: Final = {"asked": "whay train-0", "command": "/karpenter", "suggestion": "why train-0"}
 _BAD_QUESTIONS: Final = (
@@ -72,6 +73,10 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     "remedy-where": {"object": "TrainJob default/llama-3-8b"},
     "remedy-by-hand": {"why": "the pod has no owner"},
     "remedy-several": {"parts": ["one", "two"]},
+    **{
+        f"unevaluated.{feature}": {"object": "NodePool gpu", "field": "spec", "detail": "ap-northeast-2a"}
+        for feature in UNEVALUATED
+    },
     "missing.one": {"what": "spot prices", "why": "not permitted"},
     "pool.blocked": {"name": "gpu", "titles": ("Taint not tolerated",), "offerings": 0, "intended": True},
     "pool.open": {"name": "gpu", "titles": (), "offerings": 3, "intended": True},

@@ -136,6 +136,7 @@ def parse_settings(options: Mapping[str, str], version: str = "") -> Settings:
         reserved_enis=int(_number(options, "RESERVED_ENIS", default.reserved_enis)),
         ignore_dra_requests=_boolean(options.get("IGNORE_DRA_REQUESTS", ""), default=default.ignore_dra_requests),
         reserved_capacity=gates.get("ReservedCapacity", _reserved_by_default(version)),
+        feature_gates=tuple(sorted(name for name, on in gates.items() if on)),
     )
 
 

@@ -16,7 +16,7 @@ from bot.model.kubernetes import (
     StorageClass,
     Workload,
 )
-from bot.model.objects import MalformedObjectError, Object, decode
+from bot.model.objects import MalformedObjectError, Object, ObjectRef, decode, ref_of
 from bot.sources.controller import ControllerPod
 from bot.sources.owners import parse_workload
 from bot.sources.reading import name_in
@@ -38,6 +38,8 @@ KINDS: Final[Mapping[tuple[str, str], tuple[str, type[Object]]]] = {
     (AUTO_MODE, "NodeClass"): ("node_classes", EC2NodeClass),
 }
 """Group and kind -> the field of World, and its type. Any other kind may be a workload."""
+NAMED_ONLY: Final = frozenset({(KARPENTER, "NodeOverlay"), ("autoscaling.x-k8s.io", "CapacityBuffer")})
+"""Kinds that change what Karpenter does and are not worked out: that such objects are there is all that is kept."""
 NEVER_READ: Final = frozenset({("", "Secret"), ("", "ConfigMap")})
 _NAME_LABEL: Final = "app.kubernetes.io/name"
 _KARPENTER_NAME: Final = "karpenter"
@@ -61,6 +63,7 @@ class Sorted:
     """Field of World -> (kind, namespace, name) -> object: one that lies in two files counts once, as the later file has it."""
     workloads: list[Workload] = field(default_factory=list)
     controllers: list[ControllerPod] = field(default_factory=list)
+    others: list[ObjectRef] = field(default_factory=list)
     listed: set[str] = field(default_factory=set)
     """Fields of World of which a typed list was seen (`kind: NodePoolList`), so that an empty one is an answer too."""
 
@@ -99,6 +102,9 @@ class Sorted:
             raise MalformedObjectError("not an object")
         key = (_group(manifest.get("apiVersion")), str(manifest.get("kind") or ""))
         if key in NEVER_READ:
+            return
+        if key in NAMED_ONLY:
+            self.others.append(ref_of(parse_workload(manifest)))
             return
         place = KINDS.get(key)
         if place is None:

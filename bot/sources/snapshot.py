@@ -112,6 +112,7 @@ def read_snapshot(folder: Path, now: datetime) -> World:
         karpenter_version=meta.get("karpenterVersion", "") or controller.version,
         settings=controller.settings,
         workloads=owners_among(found.workloads, metas),
+        others=tuple(found.others),
         karpenter_log=tuple(log),
         ec2=Ec2Facts(**{"region": controller.region} | ec2),
         placements_known=_placements_known(meta, found),

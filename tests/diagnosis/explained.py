@@ -50,7 +50,12 @@ def explained(world: World, pod: Pod, case: dict[str, Any] | None = None) -> Exp
         return None
     this = begin(world, pod, (), NEWEST)
     decision = solve(this)
-    if not decision.blocked or decision.no_nodepools or any(a.deferred for a in decision.refusals):
+    if (
+        not decision.blocked
+        or decision.no_nodepools
+        or decision.left_alone
+        or any(a.deferred for a in decision.refusals)
+    ):
         return None
     return Explained(this=this, decision=decision, told=explain(this, decision, ()), case=case)
 

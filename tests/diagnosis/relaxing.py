@@ -12,7 +12,7 @@ from msgspec.structs import replace as changed
 
 from bot.diagnosis.constraints import UNAVAILABLE, Partition, partition, pod_constraints
 from bot.diagnosis.lowering import without
-from bot.diagnosis.pods import Variant, first_variant
+from bot.diagnosis.pods import Variant, first_variant, untolerated
 from bot.diagnosis.refusal import Explanation
 from bot.diagnosis.releases import NEWEST
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
@@ -30,6 +30,8 @@ from bot.model.kubernetes import (
     Pod,
     PodAffinity,
     PodSpec,
+    ResourceRequirements,
+    Taint,
     Toleration,
 )
 from bot.model.labels import AWS_DOMAIN, normalised
@@ -51,7 +53,7 @@ class Blocked:
 
 def all_constraints(this: Round, pool: NodePool, term: int | None) -> frozenset[Constraint]:
     """Every condition of a NodePool and of one OR-term of the pod (None: whichever is first)."""
-    built = template(this.world, pool, (), this.version)
+    built = template(this.world, pool, (), this.version, this.daemons)
     variant = variant_of(this.pod, term)
     whole = partition(this, built, variant, this.topology.groups(variant))
     return frozenset({*_named(whole), *pod_constraints(this, variant)})
@@ -118,7 +120,8 @@ def relaxed(
     others = {c.subject for c in gone if "of other pods" in c.field}
     taken = [c.subject for c in gone if c.kind is Kind.DAEMON_OVERHEAD]
     pods = tuple(_without_overhead(_without_anti_affinity(p, others), taken) for p in world.pods)
-    daemon_sets = tuple(_smaller(d, taken) for d in world.daemon_sets)
+    taints = [c for c in gone if c.kind is Kind.POOL_TAINT]
+    daemon_sets = tuple(_smaller(d, taken) for d in world.daemon_sets if not _kept_away(d, taints))
     made = replace(world, node_pools=pools, catalogues=catalogues, pods=pods, daemon_sets=daemon_sets)
     return made, changed(pod, spec=spec)
 
@@ -127,6 +130,13 @@ def _without_overhead(pod: Pod, resources: Iterable[str]) -> Pod:
     if not any(owner.kind == "DaemonSet" for owner in pod.metadata.owner_references):
         return pod
     return changed(pod, spec=_asking_nothing(pod.spec, resources))
+
+
+def _kept_away(daemon_set: DaemonSet, taints: Iterable[Constraint]) -> bool:
+    """Whether it does not run on the NodePool's nodes for one of these taints: it does not come with the taint's end."""
+    spec = daemon_set.spec.template.spec
+    effects = (Taint(key=c.subject, value=c.values[0] if c.values else "", effect=c.operator) for c in taints)
+    return bool(untolerated(spec.tolerations, [t for t in effects if t.effect != "PreferNoSchedule"]))
 
 
 def _smaller(daemon_set: DaemonSet, resources: Iterable[str]) -> DaemonSet:
@@ -150,7 +160,7 @@ def _pod(spec: PodSpec, gone: Collection[Constraint], fields: set[str], kept: se
         if constraint.kind is Kind.RESOURCE:
             spec = without(spec, constraint.subject)
             overhead = {k: v for k, v in spec.overhead.items() if k != constraint.subject}
-            spec = changed(spec, overhead=overhead, resources=None)
+            spec = changed(spec, overhead=overhead, resources=_without(spec.resources, constraint.subject))
     tolerations = [
         Toleration(key=c.subject, operator="Exists", effect=c.operator) for c in gone if c.kind is Kind.TOLERATIONS
     ]
@@ -177,6 +187,14 @@ def _pod(spec: PodSpec, gone: Collection[Constraint], fields: set[str], kept: se
             for i, container in enumerate(spec.containers)
         ),
     )
+
+
+def _without(whole: ResourceRequirements | None, resource: str) -> ResourceRequirements | None:
+    """What the pod asks for as a whole, that one resource aside."""
+    if whole is None:
+        return None
+    kept = ({k: v for k, v in part.items() if k != resource} for part in (whole.requests, whole.limits))
+    return changed(whole, **dict(zip(("requests", "limits"), kept, strict=True)))
 
 
 def _affinity(spec: PodSpec, fields: set[str], kept: set[str]) -> Affinity | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from bot.diagnosis.instance_compatibility import is_compatible, unjudged
+from bot.diagnosis.instance_compatibility import is_compatible
 from bot.diagnosis.instance_types import resolve
 from bot.model.ec2 import (
     CapacityReservation,
@@ -260,8 +260,6 @@ def test_what_an_ec2nodeclass_cannot_use(name: str, spec: Json, *, fits: bool) -
     assert (Unavailable.INCOMPATIBLE in rows(resolved(facts, ours))[A, OD].unavailable) != fits
 
 
-def test_a_placement_group_is_named_as_not_judged() -> None:
+def test_a_placement_group_with_an_id_is_a_label() -> None:
     grouped = node_class({"placementGroupSelector": {"id": "pg-1"}})
-    assert unjudged(grouped) == ("spec.placementGroupSelector",)
-    assert unjudged(node_class()) == ()
     assert resolved(FACTS, grouped).labels["karpenter.k8s.aws/placement-group-id"] == {"pg-1"}

@@ -67,6 +67,8 @@ class PodDraft:
     more_containers: list[Json] = field(default_factory=list)
     init_containers: list[Json] = field(default_factory=list)
     overhead: dict[str, str] = field(default_factory=dict)
+    pod_requests: dict[str, str] = field(default_factory=dict)
+    resource_claims: list[Json] = field(default_factory=list)
     node_selector: dict[str, str] = field(default_factory=dict)
     required: list[Json] = field(default_factory=list)
     preferred: list[tuple[int, Expressions]] = field(default_factory=list)
@@ -82,6 +84,7 @@ class PodDraft:
     owner: Json | None = None
     unschedulable: bool = True
     nominated_node: str = ""
+    created: str = ""
 
     def require(self, *expressions: Json) -> None:
         """Add expressions to the only required term."""
@@ -100,6 +103,8 @@ class PodDraft:
         for key, value in (
             ("initContainers", self.init_containers),
             ("overhead", self.overhead),
+            ("resources", {"requests": self.pod_requests} if self.pod_requests else {}),
+            ("resourceClaims", self.resource_claims),
             ("nodeSelector", self.node_selector),
             ("affinity", self._affinity()),
             ("tolerations", self.tolerations),
@@ -130,6 +135,8 @@ class PodDraft:
         metadata: Json = {"name": self.name, "namespace": self.namespace, "uid": f"{self.namespace}-{self.name}"}
         if self.labels:
             metadata["labels"] = self.labels
+        if self.created:
+            metadata["creationTimestamp"] = self.created
         if self.owner:
             metadata["ownerReferences"] = [self.owner]
         status: Json = {"phase": "Running" if self.node_name else "Pending"}

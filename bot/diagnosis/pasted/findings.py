@@ -57,6 +57,8 @@ def of_left_out(finding: Finding, pod: str, said: str) -> Cause:
     """The pod does not pass Karpenter's own check."""
     if isinstance(finding, RestrictedLabel):
         return cause("restricted-label", said, (), key=finding.key, wanted_by=_asker(pod), message=said)
+    if isinstance(finding, DynamicResourcesUnsupported):
+        return cause("dynamic-resources-unsupported", said, (), claims=(), message=said)
     return cause("pod-ignored", said, (), message=said)
 
 

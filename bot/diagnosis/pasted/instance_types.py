@@ -228,7 +228,7 @@ def _partition(finding: InstanceTypeRefusal, market: Market, asked: Mapping[str,
     world = World(now=market.now, node_pools=(pool,), ec2=market.ec2, catalogues={name: market.catalogue})
     this = replace(begin(world, pod, market.refused), requests=asked)
     variant = first_variant(pod, respect_preferences=False)
-    return partition(this, template(world, pool, market.refused), variant, ())
+    return partition(this, template(world, pool, market.refused, this.version, ()), variant, ())
 
 
 def _expressions(one: PrintedRequirement) -> list[NodeSelectorRequirement]:

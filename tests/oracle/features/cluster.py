@@ -47,6 +47,70 @@ def daemonsets(draw: Draw, case: CaseDraft) -> None:
     case.pod.requests["cpu"] = draw.one(("500m", "1500m", "1900m", "3500m", "15", "90"))
 
 
+def daemonset_or_terms(draw: Draw, case: CaseDraft) -> None:
+    """DaemonSets with OR-terms, which Karpenter gives up for good, type after type and NodePool after NodePool."""
+    for index in range(draw.number(1, 2)):
+        daemon = PodDraft(name=f"either-{index}", namespace="kube-system")
+        daemon.requests = {"cpu": draw.one(("500m", "2", "20")), "memory": draw.one(("64Mi", "20Gi"))}
+        for _ in range(draw.number(2, 3)):
+            daemon.required.append({"matchExpressions": [random_expression(draw) for _ in range(draw.number(1, 2))]})
+        if draw.chance(0.5):
+            daemon.tolerations.append({"operator": "Exists"})
+        if draw.chance(0.3):
+            daemon.host_ports = [{"containerPort": 80, "hostPort": 8080, "protocol": "TCP"}]
+        case.daemons.append(daemon)
+    for index in range(draw.number(0, 2)):
+        pool = NodePoolDraft(name=f"next-{index}", weight=draw.one((None, 10)))
+        pool.requirements = [random_expression(draw) for _ in range(draw.number(0, 1))]
+        if draw.chance(0.3):
+            pool.taints = [
+                {"key": "dedicated", "value": "team-a", "effect": draw.one(("NoSchedule", "PreferNoSchedule"))}
+            ]
+        case.add_pool(pool)
+    if draw.chance(0.5):
+        node = NodeDraft(name="judged", pool=case.pool.name, instance_type=draw.one(("m5.4xlarge", "m7g.2xlarge")))
+        node.room = dict(ROOMS[draw.number(1, 2)])
+        case.add_node(node)
+    case.pod.requests["cpu"] = draw.one(("500m", "1500m", "1900m", "3500m", "15", "90"))
+    if draw.chance(0.2):
+        case.pod.host_ports = [{"containerPort": 80, "hostPort": 8080, "protocol": "TCP"}]
+
+
+def daemonset_pods(draw: Draw, case: CaseDraft) -> None:
+    """DaemonSets whose running pods admission has changed: Karpenter counts the newest pod, not the template."""
+    node = case.add_node(NodeDraft(name="host", pool=draw.one((case.pool.name, ""))))
+    for index in range(draw.number(1, 2)):
+        daemon = PodDraft(name=f"agent-{index}", namespace="kube-system")
+        daemon.requests = {"cpu": draw.one(("100m", "1"))}
+        if draw.chance(0.3):
+            daemon.require(random_expression(draw))
+        case.daemons.append(daemon)
+        for copy in range(draw.number(1, 2)):
+            pod = PodDraft(name=f"agent-{index}-{copy}", namespace="kube-system", requests=dict(daemon.requests))
+            pod.requests["cpu"] = draw.one(("100m", "1", "3", "20"))
+            pod.created = f"2025-12-{31 - copy:02}T00:00:00Z"
+            pod.owner = {
+                "apiVersion": "apps/v1",
+                "kind": "DaemonSet",
+                "name": daemon.name,
+                "uid": f"ds-{daemon.name}",
+                "controller": True,
+            }
+            if draw.chance(0.4):
+                pod.tolerations.append({"operator": "Exists"})
+            if draw.chance(0.3):
+                pod.node_selector[ARCH] = draw.one(("amd64", "arm64"))
+            if draw.chance(0.3):
+                pod.require(random_expression(draw))
+            case.bind(pod, node)
+    if draw.chance(0.5):
+        case.add_node(NodeDraft(name="roomy", pool=case.pool.name, room=dict(ROOMS[draw.number(1, 2)])))
+    if draw.chance(0.3):
+        case.pool.taints = [{"key": "dedicated", "value": "team-a", "effect": "NoSchedule"}]
+        case.pod.tolerations.append({"key": "dedicated", "operator": "Exists"})
+    case.pod.requests["cpu"] = draw.one(("500m", "1500m", "1900m", "3500m", "15", "90"))
+
+
 def host_ports(draw: Draw, case: CaseDraft) -> None:
     """Host ports of the pod against those of DaemonSets, and of pods on a node that has room."""
 

@@ -66,6 +66,25 @@ def _container(name: str, cpu: str) -> Json:
     return {"name": name, "image": "app", "resources": {"requests": {"cpu": cpu, "memory": "100Mi"}}}
 
 
+def pod_level_resources(draw: Draw, case: CaseDraft) -> None:
+    """Requests of the pod as a whole, which go over those of its containers."""
+    containers(draw, case)
+    case.pod.pod_requests = {
+        name: draw.one(amounts)
+        for name, amounts in (("cpu", ("500m", "3", "60")), ("memory", ("1Gi", "100Gi", "5000Gi")))
+        if draw.chance(0.6)
+    }
+
+
+def dynamic_resources(draw: Draw, case: CaseDraft) -> None:
+    """A pod that claims devices: Karpenter leaves such pods alone unless it is told otherwise."""
+    case.pod.resource_claims = [{"name": "gpu", "resourceClaimName": "gpus"}]
+    if draw.chance(0.3):
+        case.pod.require(random_expression(draw))
+    if draw.chance(0.3):
+        case.pod.preferred.append((10, [random_expression(draw)]))
+
+
 def node_selector(draw: Draw, case: CaseDraft) -> None:
     """A nodeSelector of well-known labels."""
     for key in draw.some([*TEXTUAL, *NUMERIC], 1, 3):
