@@ -43,9 +43,12 @@ bench: setup ## measured figures, never asserted
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench_serving
 
-lock: setup ## recompile the lock files from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade pyproject.toml -o requirements/run.txt
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade --group dev pyproject.toml -o requirements/dev.txt
+LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
+
+lock: ## recompile the lock files from pyproject.toml, keeping every pin that still fits (LOCK_FLAGS=--upgrade: newest)
+	@test -x $(BIN)/uv || $(MAKE) --no-print-directory setup
+	@$(LOCK) $(LOCK_FLAGS) pyproject.toml -o requirements/run.txt
+	@$(LOCK) $(LOCK_FLAGS) -c requirements/run.txt --group dev pyproject.toml -o requirements/dev.txt
 
 include tests/cluster/cluster.mk tests/oracle/oracle.mk
 

@@ -6,6 +6,9 @@ import os
 import secrets
 import sys
 from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from bot import app, packaged
@@ -15,8 +18,9 @@ from bot.model.diagnosis import Diagnosis
 from bot.playbooks import Phrases, Playbooks, Rendered, check_playbooks, render
 from bot.playbooks.focus import focused
 from bot.slack import serving
+from bot.slack.floor import Part
 from bot.slack.questions import Why
-from bot.slack.services import Answered, Candidate, Choose, Failed, Reply
+from bot.slack.services import Answered, Asker, Candidate, Choose, Failed, Reply, Verb
 from bot.sources.aws import Account
 from bot.sources.cluster import Cluster
 from bot.sources.ec2 import Ec2
@@ -31,6 +35,7 @@ from bot.sources.errors import (
 from bot.sources.karpenter_side import Installation
 from bot.sources.kube_api import KubeConnection
 from bot.sources.pod_search import PodQuestion
+from bot.store import Store, StoreUnavailable, open_store
 
 LOG: Final = logging.getLogger(__name__)
 KEPT_ANSWERS: Final = 500
@@ -54,7 +59,7 @@ class Desk:
         self._connections: dict[str, tuple[KubeConnection, Cluster]] = {}
         self._connecting = asyncio.Lock()
 
-    async def why(self, question: Why) -> Reply:
+    async def why(self, question: Why, asker: Asker) -> Reply:  # noqa: ARG002 (who asks matters to proposals)
         """Answers, offers the pods that fit, or says in a code why there is no answer."""
         config = self._config.cluster(question.cluster)
         if config is None:
@@ -129,13 +134,42 @@ def _place(config: Config, cluster: ClusterConfig) -> app.Place:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """What the features are built from: settings, words, the store, and the desk with its connections and caches."""
+
+    config: Config
+    playbooks: Playbooks
+    store: Store
+    desk: Desk
+
+
+def verbs(bot: Bot) -> Mapping[str, Verb]:  # noqa: ARG001 (until the first verb is here)
+    """Every verb of `bot.slack.questions.VERBS` with what answers it."""
+    return {}
+
+
+def parts(bot: Bot) -> Sequence[Part]:  # noqa: ARG001 (until the first part is here)
+    """The features with listeners, routes or work of their own, in the order in which they start."""
+    return ()
+
+
+@asynccontextmanager
+async def built(config: Config, playbooks: Playbooks) -> AsyncIterator[serving.Behind]:
+    """Everything behind the door, and its tidy end. Raises StoreUnavailable."""
+    async with open_store(config.store.url) as store:
+        desk = Desk(config, playbooks)
+        try:
+            bot = Bot(config=config, playbooks=playbooks, store=store, desk=desk)
+            yield serving.Behind(services=desk, verbs=verbs(bot), parts=parts(bot))
+        finally:
+            await desk.close()
+
+
 async def serve(config: Config, playbooks: Playbooks, *, api_url: str | None = None) -> None:
-    """Serves Slack until it is told to stop. Raises serving.CannotServe."""
-    desk = Desk(config, playbooks)
-    try:
-        await serving.serve(config, desk, api_url=api_url)
-    finally:
-        await desk.close()
+    """Serves Slack until it is told to stop. Raises serving.CannotServe, StoreUnavailable."""
+    async with built(config, playbooks) as behind:
+        await serving.serve(config, behind, api_url=api_url)
 
 
 def run(file: str) -> int:
@@ -154,7 +188,7 @@ def run(file: str) -> int:
         LOG.warning("playbook: %s", broken)
     try:
         asyncio.run(serve(config, playbooks, api_url=os.environ.get("SLACK_API_URL")))
-    except serving.CannotServe as error:
+    except (serving.CannotServe, StoreUnavailable) as error:
         print(f"karpenter-bot: {error}", file=sys.stderr)
         return 4
     return 0

@@ -16,8 +16,8 @@ import yaml
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from bot import packaged
-from bot.config import ClusterConfig, Config, SlackConfig
-from bot.server import Desk
+from bot.config import ClusterConfig, Config, SlackConfig, StoreConfig
+from bot.server import built
 from bot.slack.serving import opened
 from tests.fakes.fixtures import running_slack
 from tests.fakes.kube import FakeKube, Fault, serving
@@ -70,14 +70,14 @@ async def the_bot(tmp_path: Path, slack: FakeSlack, faults: dict[str, Fault] | N
             slack=SlackConfig(
                 bot_token=slack.workspace.bot_token, app_token=slack.app.app_token, host="127.0.0.1", port=0
             ),
+            store=StoreConfig(url=f"sqlite:///{tmp_path / 'store.sqlite3'}"),
             clusters=(ClusterConfig(name="training-on-eks", kubeconfig=str(kubeconfig)),),
         )
-        desk = Desk(config, packaged.load_playbooks())
-        try:
-            async with opened(config, desk, api_url=slack.api_url):
-                yield kube
-        finally:
-            await desk.close()
+        async with (
+            built(config, packaged.load_playbooks()) as behind,
+            opened(config, behind, api_url=slack.api_url),
+        ):
+            yield kube
 
 
 async def answered(slack: FakeSlack, words: str) -> list[Any]:

@@ -6,7 +6,7 @@ undone before words are looked at.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
@@ -38,6 +38,17 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Another question than why: `verb` is a key of `VERBS`; `words` are what follows it, as typed, trimmed of marks."""
+
+    verb: str
+    words: tuple[str, ...] = ()
+    namespace: str = ""
+    cluster: str = ""
+    language: Language = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Help:
     """How does one ask? `topic` is a command's name, or empty."""
 
@@ -55,11 +66,14 @@ class NotUnderstood:
     language: Language = ""
 
 
-Command = Why | Help | NotUnderstood
+Command = Why | Ask | Help | NotUnderstood
 
 _WHY: Final = frozenset({"why", "왜"})
 _HELP: Final = frozenset({"help", "도움말", "도움", "사용법"})
-_VERBS: Final = ("why", "help")
+VERBS: Final[Mapping[str, frozenset[str]]] = {}
+"""The verbs of `Ask` and the words that mean them, in small letters; each needs a handler (bot.slack.services.Verb)."""
+_SPOKEN: Final = {word: verb for verb, words in VERBS.items() for word in {verb, *words}}
+_VERBS: Final = ("why", "help", *VERBS)
 # words around a name in a sentence ("why is my-pod pending?"); a pod may bear one of them when it stands alone
 _FILLERS: Final = frozenset(
     [
@@ -177,6 +191,8 @@ def _said(verbs: list[str], words: _Words, language: Language, whole: str) -> Co
         return Help(topic=topic, language=language)
     if verbs and verbs[0] in _WHY:
         return _why(verbs[1:], words, language, whole)
+    if verbs and verbs[0] in _SPOKEN:
+        return _ask(_SPOKEN[verbs[0]], words, language)
     if "왜" in verbs:  # a Korean sentence asks at its end
         return _why([verb for verb in verbs if verb != "왜"], words, language, whole)
     code, near = ("bad-question", _meant(verbs)) if verbs else ("missing-pod", "")
@@ -262,6 +278,17 @@ def _why(given: Sequence[str], words: _Words, language: Language, whole: str) ->
         if not form.fullmatch(part) and (part or code == "bad-pod-name"):
             return NotUnderstood(code=code, text=part[:_SHOWN], language=language)
     return Why(pod=pod, namespace=namespace, cluster=cluster, language=language)
+
+
+def _ask(verb: str, words: _Words, language: Language) -> Command:
+    namespace = words.options.get("namespace", "").lower().strip(_AROUND)
+    cluster = words.options.get("cluster", "")
+    if namespace and not _NAMESPACE.fullmatch(namespace):
+        return NotUnderstood(code="bad-namespace", text=namespace[:_SHOWN], language=language)
+    if cluster and not _CLUSTER.fullmatch(cluster):
+        return NotUnderstood(code="bad-cluster", text=cluster[:_SHOWN], language=language)
+    told = tuple(word for word in (one.strip(_AROUND) for one in words.plain[1:]) if word)
+    return Ask(verb=verb, words=told, namespace=namespace, cluster=cluster, language=language)
 
 
 def _names(given: Sequence[str]) -> tuple[list[str], str]:

@@ -1,11 +1,21 @@
 """What the Slack room is given: functions that answer. It knows no cluster, no AWS and no storage itself."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from bot.playbooks import Phrases, Rendered
-from bot.slack.questions import Why
+from bot.slack.blocks import Message
+from bot.slack.questions import Ask, Why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asks, and where: Slack's ids. `thread_ts` is empty outside threads."""
+
+    user: str
+    channel: str
+    thread_ts: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +56,25 @@ class Failed:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An answer that is a message already. `discreet`: for the asker's eyes only."""
+
+    message: Message
+    discreet: bool = False
+
+
 Reply = Answered | Choose | Failed
+
+
+Verb = Callable[[Ask, Asker], Awaitable[Shown | Failed]]
+"""Answers one verb of `/karpenter`; its question's `language` is set. Cancelled when its time is up."""
 
 
 class Services(Protocol):
     """What the listeners call. An exception from any of these becomes an answer with a reference to the log."""
 
-    async def why(self, question: Why) -> Reply:
+    async def why(self, question: Why, asker: Asker) -> Reply:
         """Answers a question whose `language` is set. Cancelled when its time is up."""
         ...
 

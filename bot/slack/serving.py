@@ -4,8 +4,9 @@ import asyncio
 import logging
 import re
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import aiohttp
@@ -24,8 +25,9 @@ from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.listeners import SCOPES, Custom, Listeners
-from bot.slack.services import Services
+from bot.slack.floor import Custom, Floor, Part, Self
+from bot.slack.listeners import SCOPES, Listeners
+from bot.slack.services import Services, Verb
 
 LOG: Final = logging.getLogger(__name__)
 SLACK: Final = "https://slack.com/api/"
@@ -89,8 +91,10 @@ class Redacting(logging.Filter):
 class Door:
     """The open door: its port, and whether it is healthy."""
 
-    def __init__(self, app: AsyncApp, listeners: Listeners, settings: SlackSettings) -> None:
-        self.listeners = listeners
+    def __init__(
+        self, app: AsyncApp, listeners: Listeners, settings: SlackSettings, parts: Sequence[Part] = ()
+    ) -> None:
+        self.listeners, self._parts = listeners, parts
         self.port = 0
         self._app, self._settings = app, settings
         self._socket: AsyncSocketModeHandler | None = None
@@ -138,6 +142,8 @@ class Door:
         server.router.add_get("/readyz", self.on_ready)
         if self._settings.mode == "http":
             server.router.add_post(EVENTS_PATH, self.on_events)
+        for part in self._parts:
+            part.routes(server.router)
         runner = web.AppRunner(server, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -163,6 +169,8 @@ class Door:
         """Takes nothing more over the socket, finishes what is in work. HTTP still takes until the port closes."""
         self._draining = True
         await self._hang_up()
+        for part in self._parts:
+            await part.close()
         await self.listeners.work.drain(self._settings.drain_seconds)
 
     async def _hang_up(self) -> None:
@@ -174,8 +182,17 @@ class Door:
         await asyncio.gather(*(task for task in tasks if task), return_exceptions=True)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """What stands behind the door: who answers, the verbs beside `why`, and the parts with a life of their own."""
+
+    services: Services
+    verbs: Mapping[str, Verb] = field(default_factory=dict)
+    parts: Sequence[Part] = ()
+
+
 @asynccontextmanager
-async def opened(settings: Settings, services: Services, *, api_url: str | None = None) -> AsyncIterator[Door]:
+async def opened(settings: Settings, behind: Behind, *, api_url: str | None = None) -> AsyncIterator[Door]:
     """The door, open for the length of the `async with`. Raises CannotServe.
 
     Shut in this order: unready, socket closed (Slack hands what follows to another or keeps it), work finished or told
@@ -194,19 +211,22 @@ async def opened(settings: Settings, services: Services, *, api_url: str | None 
             logger=logger,
             retry_handlers=[AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
         )
-        app = await _bolt(client, slack.signing_secret, logger)
+        app, me = await _bolt(client, slack.signing_secret, logger)
         custom = Custom(language=settings.language, seconds=slack.answer_seconds, at_once=slack.answers_at_once)
-        listeners = Listeners(client, services, custom)
+        floor = Floor(client, behind.services, custom, me=me)
+        listeners = Listeners(floor, behind.services, verbs=behind.verbs, parts=behind.parts)
         listeners.register(app)
-        door = Door(app, listeners, slack)
+        door = Door(app, listeners, slack, behind.parts)
         await door.listen(stack)
         stack.push_async_callback(door.close)
         if slack.mode == "socket":
             await door.connect(client)
+        for part in behind.parts:
+            await part.start()
         yield door
 
 
-async def serve(settings: Settings, services: Services, *, api_url: str | None = None) -> None:
+async def serve(settings: Settings, behind: Behind, *, api_url: str | None = None) -> None:
     """Serves until the process is told to end (SIGTERM, SIGINT) or this task is cancelled. Raises CannotServe.
 
     `api_url` is another Slack than Slack's own, with a slash at its end.
@@ -217,7 +237,7 @@ async def serve(settings: Settings, services: Services, *, api_url: str | None =
         with suppress(NotImplementedError, RuntimeError):  # not the main thread, or not Unix
             loop.add_signal_handler(number, stop.set)
     try:
-        async with opened(settings, services, api_url=api_url) as door:
+        async with opened(settings, behind, api_url=api_url) as door:
             LOG.info("serving Slack over %s; health on port %s", settings.slack.mode, door.port)
             await stop.wait()
             LOG.info("ending; %s questions in work", len(door.listeners.work))
@@ -227,8 +247,8 @@ async def serve(settings: Settings, services: Services, *, api_url: str | None =
                 loop.remove_signal_handler(number)
 
 
-async def _bolt(client: AsyncWebClient, signing_secret: str, logger: logging.Logger) -> AsyncApp:
-    """Bolt's app, with the bot's identity looked up once and now, so that a wrong token shows at the start."""
+async def _bolt(client: AsyncWebClient, signing_secret: str, logger: logging.Logger) -> tuple[AsyncApp, Self]:
+    """Bolt's app and who the bot is, with the bot's identity looked up once and now, so that a wrong token shows at the start."""
     try:
         me = await client.auth_test()
     except (SlackApiError, SlackClientError, aiohttp.ClientError, TimeoutError) as error:
@@ -248,7 +268,8 @@ async def _bolt(client: AsyncWebClient, signing_secret: str, logger: logging.Log
     # without a token of its own bolt asks `authorize` and makes no auth.test of its own with the first delivery
     tokenless = AsyncWebClient(base_url=client.base_url, session=client.session, logger=logger)
     # bolt logs the body of a request with a bad signature at INFO; this logger's level and filter reach all of bolt's
-    return AsyncApp(client=tokenless, authorize=authorize, signing_secret=signing_secret, logger=logger)
+    app = AsyncApp(client=tokenless, authorize=authorize, signing_secret=signing_secret, logger=logger)
+    return app, Self(team_id=me.get("team_id") or "", user_id=me.get("user_id") or "", bot_id=me.get("bot_id") or "")
 
 
 def _signed(body: bytes, request: web.Request, secret: str) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from bot.config import Config, SlackConfig
 from bot.playbooks import Phrases, Rendered
 from bot.slack.questions import Why
-from bot.slack.services import Answered, Reply
-from bot.slack.serving import EVENTS_PATH, Door, opened
+from bot.slack.services import Answered, Asker, Reply
+from bot.slack.serving import EVENTS_PATH, Behind, Door, opened
 from tests.fakes.slack import FakeSlack, Message, scene
 from tests.playbooks.samples import said, seed, shipped
 
@@ -19,6 +19,7 @@ class Scripted:
 
     def __init__(self) -> None:
         self.asked: list[Why] = []
+        self.askers: list[Asker] = []
         self.reply: Callable[[Why], Reply] = lambda question: Answered(
             answer_id=f"answer-{len(self.asked)}", rendered=said(seed(), question.language)
         )
@@ -26,9 +27,10 @@ class Scripted:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def why(self, question: Why) -> Reply:
+    async def why(self, question: Why, asker: Asker) -> Reply:
         """The scripted reply, once the gate is open."""
         self.asked.append(question)
+        self.askers.append(asker)
         await self.gate.wait()
         return self.reply(question)
 
@@ -59,7 +61,7 @@ def config_for(slack: FakeSlack, mode: str = "socket", **changes: object) -> Con
 @asynccontextmanager
 async def door(slack: FakeSlack, services: Scripted, *, mode: str = "socket", **changes: object) -> AsyncIterator[Door]:
     """The bot at work: everything that it was asked is answered before the test looks at violations."""
-    async with opened(config_for(slack, mode, **changes), services, api_url=slack.api_url) as bot:
+    async with opened(config_for(slack, mode, **changes), Behind(services=services), api_url=slack.api_url) as bot:
         if mode == "http":
             slack.post_to(f"http://127.0.0.1:{bot.port}{EVENTS_PATH}")
         else:

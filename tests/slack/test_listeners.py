@@ -3,7 +3,7 @@
 import pytest
 
 from bot.slack.questions import Why
-from bot.slack.services import Answered, Candidate, Choose, Failed
+from bot.slack.services import Answered, Asker, Candidate, Choose, Failed
 from tests.fakes.slack import FakeSlack, Fault, scene
 from tests.playbooks.samples import said, seed
 from tests.slack.door import ENGLISH, HEADLINE, KOREAN, Scene, Scripted, door, idle, progress_of, texts
@@ -19,6 +19,7 @@ async def test_progress_then_the_answer_in_its_place_then_the_evidence(at: Scene
     assert texts(message)[-1].startswith(HEADLINE)
     assert len(texts(message)) == 2
     assert at.services.asked == [Why(pod="llama-3-8b-node-0-1-z49j4", namespace="default", language="en")]
+    assert at.services.askers == [Asker(user=scene.ANNA, channel=scene.OPS)]
     await at.slack.click("show_evidence", message, user=scene.MIN)
     [modal] = await at.slack.wait_for(lambda s: s.workspace.modals(scene.MIN))
     await at.settled()

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.slack.serving import BODY, EVENTS_PATH, CannotServe, Redacting, serve
+from bot.slack.serving import BODY, EVENTS_PATH, Behind, CannotServe, Redacting, serve
 from tests.fakes.slack import FakeSlack, Fault, scene
 from tests.fakes.slack.signatures import sign
 from tests.slack.door import Scripted, config_for, door, idle
@@ -128,7 +128,7 @@ async def test_a_door_that_cannot_open_says_why(
 
 async def test_a_slack_that_does_not_answer(slack: FakeSlack) -> None:
     with pytest.raises(CannotServe, match="does not answer"):
-        await serve(config_for(slack), Scripted(), api_url="http://127.0.0.1:9/api/")
+        await serve(config_for(slack), Behind(services=Scripted()), api_url="http://127.0.0.1:9/api/")
 
 
 async def test_a_port_that_is_taken(slack: FakeSlack) -> None:
@@ -142,7 +142,7 @@ async def test_a_port_that_is_taken(slack: FakeSlack) -> None:
 async def test_it_serves_until_it_is_told_to_end_and_finishes_its_work(slack: FakeSlack, end: str) -> None:
     services = Scripted()
     services.gate.clear()
-    serving = asyncio.create_task(serve(config_for(slack), services, api_url=slack.api_url))
+    serving = asyncio.create_task(serve(config_for(slack), Behind(services=services), api_url=slack.api_url))
     await slack.wait_for(lambda s: s.sockets.connections)
     await slack.slash_command("why train-0")
     await slack.wait_for(lambda _: services.asked)

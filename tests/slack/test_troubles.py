@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.slack.questions import Why
-from bot.slack.services import Answered, Candidate, Choose, Failed, Reply
+from bot.slack.services import Answered, Asker, Candidate, Choose, Failed, Reply
 from tests.fakes.slack import FakeSlack, Fault, User, scene
 from tests.playbooks.samples import said, seed
 from tests.slack.door import ENGLISH, HEADLINE, Scene, Scripted, door, idle, progress_of
@@ -143,7 +143,7 @@ async def test_a_hundred_answers_leave_nothing_behind(slack: FakeSlack) -> None:
         await idle(slack, bot)
         assert len(services.asked) == 100
         assert sum(m.text.startswith(HEADLINE) for m in slack.workspace.by_bot()) == 100
-        known = bot.listeners
+        known = bot.listeners.floor
         assert (len(known.work), len(known.seen), len(known.languages)) == (0, 100, 25)
         assert len(known.allowance) <= 25
 
@@ -171,6 +171,6 @@ async def test_what_cannot_be_finished_says_so(slack: FakeSlack) -> None:
 class Endless(Scripted):
     """Never answers."""
 
-    async def why(self, question: Why) -> Reply:
+    async def why(self, question: Why, asker: Asker) -> Reply:
         self.asked.append(question)
         return await asyncio.Future()

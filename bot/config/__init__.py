@@ -14,11 +14,23 @@ from typing import Final
 
 import yaml
 
+from bot.config.values import (
+    Value,
+    flag,
+    folders,
+    listen,
+    namespaces,
+    number,
+    one_of,
+    region,
+    role,
+    store_url,
+    text,
+    whole,
+)
+
 PREFIX: Final = "KARPENTER_BOT_"
 FILE: Final = "KARPENTER_BOT_CONFIG"
-
-Value = object
-"""What YAML or an environment variable may hold, before it is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +46,13 @@ class SlackConfig:
     answer_seconds: float = 25.0
     answers_at_once: int = 4
     drain_seconds: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreConfig:
+    """Where the serving bot remembers: `sqlite:///FILE` (one replica) or `postgresql://USER:PASSWORD@HOST/DATABASE`."""
+
+    url: str = field(default="sqlite:///karpenter-bot.sqlite3", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +73,7 @@ class Config:
     """Everything that can be set. `clusters` has at least one; the first is the one that is asked when none is named."""
 
     slack: SlackConfig = field(default_factory=SlackConfig)
+    store: StoreConfig = field(default_factory=StoreConfig)
     language: str = "en"
     log_level: str = "INFO"
     karpenter_namespaces: tuple[str, ...] = ()
@@ -77,117 +97,27 @@ class ConfigError(Exception):
         super().__init__("; ".join(self.problems))
 
 
-# -- values: each reads one kind, or raises ValueError with the end of a sentence -----------------------------------------
-
-
-def _text(value: Value) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or not str(value).strip():
-        raise ValueError("must be a text")
-    return str(value).strip()
-
-
-def _one_of(*allowed: str) -> Callable[[Value], str]:
-    def read(value: Value) -> str:
-        text = _text(value)
-        if text.lower() not in allowed:
-            near = get_close_matches(text.lower(), allowed, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"must be one of {', '.join(allowed)}, not {text!r}{hint}")
-        return text.lower()
-
-    return read
-
-
-def _number(least: float, most: float) -> Callable[[Value], float]:
-    def read(value: Value) -> float:
-        try:
-            number = float(_text(value))
-        except ValueError:
-            raise ValueError(f"must be a number, not {value!r}") from None
-        if not least <= number <= most:
-            raise ValueError(f"must be between {least:g} and {most:g}, not {number:g}")
-        return number
-
-    return read
-
-
-def _whole(least: int, most: int) -> Callable[[Value], int]:
-    def read(value: Value) -> int:
-        number = _number(least, most)(value)
-        if number != int(number):
-            raise ValueError(f"must be a whole number, not {number:g}")
-        return int(number)
-
-    return read
-
-
-def _flag(value: Value) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise ValueError(f"must be true or false, not {value!r}")
-
-
-def _listen(value: Value) -> tuple[str, int]:
-    host, colon, port = _text(value).rpartition(":")
-    if not port.isdecimal() or not 0 <= int(port) <= 65535:
-        raise ValueError(f"must be [HOST]:PORT, such as 0.0.0.0:8080, not {value!r}")
-    return (host.strip("[]") if colon and host else "0.0.0.0"), int(port)  # noqa: S104 (see SlackConfig)
-
-
-def _texts(value: Value) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [part for part in value.split(",") if part.strip()]
-    if not isinstance(value, list):
-        raise ValueError("must be a list")  # noqa: TRY004 (all readers raise the same)
-    return tuple(map(_text, value))
-
-
-def _namespaces(value: Value) -> tuple[str, ...]:
-    names = _texts(value)
-    for name in names:
-        if not re.fullmatch(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", name):
-            raise ValueError(f"names {name!r}, which cannot be a namespace")
-    return names
-
-
-def _folders(value: Value) -> tuple[Path, ...]:
-    folders = tuple(map(Path, _texts(value)))
-    for folder in folders:
-        if not folder.is_dir():
-            raise ValueError(f"names {str(folder)!r}, which is no folder")
-    return folders
-
-
-def _role(value: Value) -> str:
-    if not re.fullmatch(r"arn:aws[-a-z]*:iam::\d{12}:role/[\w+=,.@/-]+", text := _text(value)):
-        raise ValueError(f"must be a role's ARN (arn:aws:iam::123456789012:role/name), not {text!r}")
-    return text
-
-
-def _region(value: Value) -> str:
-    if not re.fullmatch(r"[a-z]{2,4}(?:-[a-z]+)+-\d", text := _text(value)):
-        raise ValueError(f"must be an AWS region such as ap-northeast-2, not {text!r}")
-    return text
-
-
 _CLUSTER: Final[Mapping[str, Callable[[Value], Value]]] = {
-    "context": _text,
-    "kubeconfig": _text,
-    "inCluster": _flag,
-    "region": _region,
-    "assumeRole": _role,
-    "externalId": _text,
+    "context": text,
+    "kubeconfig": text,
+    "inCluster": flag,
+    "region": region,
+    "assumeRole": role,
+    "externalId": text,
 }
+SECTIONS: Final = {"slack": SlackConfig, "store": StoreConfig}
+"""The settings with a dot in their name, by what stands before it; each section is a frozen dataclass."""
 SETTINGS: Final[Mapping[str, Callable[[Value], Value]]] = {
-    "language": _one_of("en", "ko"),
-    "logLevel": _one_of("debug", "info", "warning", "error"),
-    "karpenterNamespaces": _namespaces,
-    "playbooks": _folders,
-    "slack.mode": _one_of("socket", "http"),
-    "slack.listen": _listen,
-    "slack.answerSeconds": _number(1, 600),
-    "slack.answersAtOnce": _whole(1, 100),
-    "slack.drainSeconds": _number(0, 600),
+    "language": one_of("en", "ko"),
+    "logLevel": one_of("debug", "info", "warning", "error"),
+    "karpenterNamespaces": namespaces,
+    "playbooks": folders,
+    "slack.mode": one_of("socket", "http"),
+    "slack.listen": listen,
+    "slack.answerSeconds": number(1, 600),
+    "slack.answersAtOnce": whole(1, 100),
+    "slack.drainSeconds": number(0, 600),
+    "store.url": store_url,
     # the only cluster, where there is no list of `clusters`
     **{name: read for name, read in _CLUSTER.items() if name != "inCluster"},
 }
@@ -232,13 +162,20 @@ def load_config(environment: Mapping[str, str], *, file: str = "", serving: bool
 def _config(read: Mapping[str, Value], secrets: Mapping[str, str], clusters: tuple[ClusterConfig, ...]) -> Config:
     """The frozen Config; every value has passed its reader."""
     given: dict[str, Value] = {_snake(name): value for name, value in read.items() if "." not in name}
-    slack: dict[str, Value] = {_snake(name.partition(".")[2]): value for name, value in read.items() if "." in name}
+    sections = {section: _section(section, read) for section in SECTIONS}
+    slack = sections["slack"]
     if isinstance(listen := slack.pop("listen", None), tuple):
         slack["host"], slack["port"] = listen
     if "log_level" in given:
         given["log_level"] = str(given["log_level"]).upper()
     slack |= {name.removeprefix("SLACK_").lower(): secret for name, secret in secrets.items()}
-    return Config(slack=SlackConfig(**slack), clusters=clusters, **given)  # type: ignore[arg-type]
+    given |= {section: SECTIONS[section](**values) for section, values in sections.items()}
+    return Config(clusters=clusters, **given)  # type: ignore[arg-type]
+
+
+def _section(section: str, read: Mapping[str, Value]) -> dict[str, Value]:
+    names = {name: name.removeprefix(f"{section}.") for name in read if name.startswith(f"{section}.")}
+    return {_snake(inner): read[name] for name, inner in names.items()}
 
 
 def _cluster(name: str, values: Mapping[str, Value]) -> ClusterConfig:
@@ -272,21 +209,27 @@ def _settings(written: Mapping[str, Value], file: str, problems: list[str]) -> I
     """The file's settings by their dotted names; unknown ones become problems."""
     known = {name.partition(".")[0] for name in SETTINGS} | {"clusters"}
     for key, value in written.items():
-        if key == "slack" and isinstance(value, dict):
-            of_slack = {name.partition(".")[2] for name in SETTINGS if name.startswith("slack.")}
-            for inner, one in value.items():
-                if f"slack.{inner}" in SETTINGS:
-                    yield f"slack.{inner}", one
-                elif "token" in str(inner).lower() or "secret" in str(inner).lower():
-                    problems.append(f"{file}: slack.{inner}: secrets belong into {', '.join(_SECRETS)}, or ..._FILE")
-                else:
-                    problems.append(f"{file}: slack.{_unknown(str(inner), of_slack)}")
+        if key in SECTIONS and isinstance(value, dict):
+            yield from _of_section(key, value, file, problems)
         elif key in SETTINGS:
             yield key, value
         elif key not in known:
             problems.append(f"{file}: {_unknown(key, known)}")
-        elif key == "slack" and value is not None:
-            problems.append(f"{file}: slack: must hold keys and values")
+        elif key in SECTIONS and value is not None:
+            problems.append(f"{file}: {key}: must hold keys and values")
+
+
+def _of_section(
+    section: str, written: Mapping[Value, Value], file: str, problems: list[str]
+) -> Iterator[tuple[str, Value]]:
+    known = {name.partition(".")[2] for name in SETTINGS if name.startswith(f"{section}.")}
+    for inner, value in written.items():
+        if f"{section}.{inner}" in SETTINGS:
+            yield f"{section}.{inner}", value
+        elif "token" in str(inner).lower() or "secret" in str(inner).lower():
+            problems.append(f"{file}: {section}.{inner}: secrets belong into {', '.join(_SECRETS)}, or ..._FILE")
+        else:
+            problems.append(f"{file}: {section}.{_unknown(str(inner), known)}")
 
 
 def _variables(environment: Mapping[str, str], problems: list[str]) -> Iterator[tuple[str, str, str]]:

@@ -1,0 +1,15 @@
+"""The commands of the command line, one module each: `add(parser)` names its arguments and, by `run`, what it does.
+
+A module is imported when its command is asked for and not before: what one command needs costs the others no time.
+"""
+
+from typing import Final
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "why": ("bot.commands.why", "why a pod is Pending"),
+    "explain": ("bot.commands.explain", "what pasted log lines or events of Karpenter prove"),
+    "playbooks": ("bot.commands.playbooks", "what the bot says, and whether it is in order"),
+    "snapshot": ("bot.commands.snapshot", "record what bears on a pod, to answer later or elsewhere"),
+    "serve": ("bot.commands.serve", "answer in Slack"),
+}
+"""Command name -> module, and what it is for in a line of `--help`."""

@@ -1,0 +1,52 @@
+"""What the commands have in common: how a cluster is named on the command line, and what is wrong with the words."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Final, NoReturn
+
+from bot.app import Place
+
+LANGUAGES: Final = ("en", "ko")
+
+
+class UsageError(Exception):
+    """The arguments fit no command; the message says what is wrong."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are exceptions."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UsageError."""
+        raise UsageError(f"{self.prog}: {message} (see `{self.prog} --help`)")
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """The live cluster: `--context`, `--kubeconfig`, `--region`."""
+    parser.add_argument("--context", default="", help="the kubeconfig context")
+    parser.add_argument("--kubeconfig", default="", metavar="FILE")
+    parser.add_argument("--region", default=os.environ.get("AWS_REGION", ""), help="only needed where nothing tells it")
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """A live cluster, or a recorded one with `--snapshot`."""
+    parser.add_argument("--snapshot", metavar="DIR", type=Path, help="a recorded cluster instead of a live one")
+    add_cluster(parser)
+
+
+def add_words(parser: argparse.ArgumentParser, *, outputs: tuple[str, ...]) -> None:
+    """How the answer is said: `--lang`, `-o` (the first of `outputs` unless told otherwise), `--playbooks`."""
+    parser.add_argument("--lang", choices=LANGUAGES, default="en")
+    parser.add_argument("-o", "--output", choices=outputs, default=outputs[0])
+    add_playbooks(parser)
+
+
+def add_playbooks(parser: argparse.ArgumentParser) -> None:
+    """`--playbooks`: the operator's own pages."""
+    parser.add_argument("--playbooks", action="append", default=[], metavar="DIR", help="your own playbooks over ours")
+
+
+def place_of(arguments: argparse.Namespace) -> Place:
+    """The live cluster that the arguments name."""
+    return Place(context=arguments.context, kubeconfig=arguments.kubeconfig, region=arguments.region)

@@ -1,0 +1,123 @@
+"""Readers of single values: each takes what YAML or an environment variable holds, and returns one kind of value.
+
+Every reader raises ValueError with the end of a sentence: "must be a whole number, not 1.5".
+"""
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+
+Value = object
+"""What YAML or an environment variable may hold, before it is looked at."""
+
+
+def text(value: Value) -> str:
+    """A text, trimmed; a number counts as one."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or not str(value).strip():
+        raise ValueError("must be a text")
+    return str(value).strip()
+
+
+def one_of(*allowed: str) -> Callable[[Value], str]:
+    """One of these words, in small letters."""
+
+    def read(value: Value) -> str:
+        written = text(value)
+        if written.lower() not in allowed:
+            near = get_close_matches(written.lower(), allowed, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"must be one of {', '.join(allowed)}, not {written!r}{hint}")
+        return written.lower()
+
+    return read
+
+
+def number(least: float, most: float) -> Callable[[Value], float]:
+    """A number within these bounds."""
+
+    def read(value: Value) -> float:
+        try:
+            count = float(text(value))
+        except ValueError:
+            raise ValueError(f"must be a number, not {value!r}") from None
+        if not least <= count <= most:
+            raise ValueError(f"must be between {least:g} and {most:g}, not {count:g}")
+        return count
+
+    return read
+
+
+def whole(least: int, most: int) -> Callable[[Value], int]:
+    """A whole number within these bounds."""
+
+    def read(value: Value) -> int:
+        count = number(least, most)(value)
+        if count != int(count):
+            raise ValueError(f"must be a whole number, not {count:g}")
+        return int(count)
+
+    return read
+
+
+def flag(value: Value) -> bool:
+    """true or false."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"must be true or false, not {value!r}")
+
+
+def listen(value: Value) -> tuple[str, int]:
+    """`[HOST]:PORT`."""
+    host, colon, port = text(value).rpartition(":")
+    if not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ValueError(f"must be [HOST]:PORT, such as 0.0.0.0:8080, not {value!r}")
+    return (host.strip("[]") if colon and host else "0.0.0.0"), int(port)  # noqa: S104 (see SlackConfig)
+
+
+def texts(value: Value) -> tuple[str, ...]:
+    """A list of texts; a text with commas is one."""
+    if isinstance(value, str):
+        value = [part for part in value.split(",") if part.strip()]
+    if not isinstance(value, list):
+        raise ValueError("must be a list")  # noqa: TRY004 (all readers raise the same)
+    return tuple(map(text, value))
+
+
+def namespaces(value: Value) -> tuple[str, ...]:
+    """Names of namespaces."""
+    names = texts(value)
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", name):
+            raise ValueError(f"names {name!r}, which cannot be a namespace")
+    return names
+
+
+def folders(value: Value) -> tuple[Path, ...]:
+    """Folders that exist."""
+    folders = tuple(map(Path, texts(value)))
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(f"names {str(folder)!r}, which is no folder")
+    return folders
+
+
+def role(value: Value) -> str:
+    """An IAM role's ARN."""
+    if not re.fullmatch(r"arn:aws[-a-z]*:iam::\d{12}:role/[\w+=,.@/-]+", written := text(value)):
+        raise ValueError(f"must be a role's ARN (arn:aws:iam::123456789012:role/name), not {written!r}")
+    return written
+
+
+def region(value: Value) -> str:
+    """An AWS region's name."""
+    if not re.fullmatch(r"[a-z]{2,4}(?:-[a-z]+)+-\d", written := text(value)):
+        raise ValueError(f"must be an AWS region such as ap-northeast-2, not {written!r}")
+    return written
+
+
+def store_url(value: Value) -> str:
+    """A database's URL."""
+    if not re.fullmatch(r"sqlite:///[^?]+|postgres(?:ql)?://[^/]+/[^/]+", written := text(value)):
+        raise ValueError("must be sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    return written

@@ -1,0 +1,185 @@
+"""What every part of the Slack room stands on: tracked work, people's languages, errors that become answers."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Final, Protocol, TypeAlias
+from uuid import uuid4
+
+from aiohttp import web
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.playbooks import Phrases
+from bot.slack.blocks import Message, error
+from bot.slack.exchange import Exchange, Place, Refused, locale_of
+from bot.slack.memory import Allowance, Clock, Memory, Seen
+from bot.slack.questions import LANGUAGES
+from bot.slack.services import Failed
+from bot.slack.work import Work
+
+# Slack's JSON, read in the listeners and nowhere behind them.
+Payload: TypeAlias = dict[str, Any]
+
+LOG: Final = logging.getLogger(__name__)
+_LANGUAGE_KEPT: Final = 3600.0
+_LANGUAGE_UNKNOWN: Final = 60.0
+_LOOKUP: Final = 1.0
+"""Seconds for a person's locale: a click's modal must be open within three."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custom:
+    """How this bot answers. `seconds` for one answer, `at_once` answers in work."""
+
+    language: str = "en"
+    seconds: float = 25.0
+    at_once: int = 4
+
+
+class Speaker(Protocol):
+    """Who has the sentences."""
+
+    def phrases(self, language: str) -> Phrases:
+        """The sentences of a language, English where it lacks one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Self:
+    """The bot's own identity in this workspace, as auth.test tells it; empty where it does not."""
+
+    team_id: str = ""
+    user_id: str = ""
+    bot_id: str = ""
+
+
+class Floor:
+    """One workspace as the parts share it: the client, the work under way, who speaks what."""
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        speaker: Speaker,
+        custom: Custom,
+        *,
+        me: Self | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.client, self.custom, self.me, self.clock = client, custom, me or Self(), clock
+        self.work = Work()
+        self.seen = Seen(clock=clock)
+        self.allowance = Allowance(clock=clock)
+        self.languages: Memory[str] = Memory(clock=clock)
+        self.turns = asyncio.Semaphore(custom.at_once)
+        self._speaker = speaker
+
+    def phrases(self, language: str = "") -> Phrases:
+        """The sentences of a language, of the configured one where none is named."""
+        return self._speaker.phrases(language or self.custom.language)
+
+    async def begin(self, place: Place, work: Callable[[Exchange], Awaitable[None]]) -> None:
+        """Starts tracked work; when there is too much of it, says so."""
+        exchange = Exchange(self.client, place)
+        if not self.work.start(self._guarded(exchange, work)):
+            with suppress(Refused):
+                await exchange.tell(error("busy", self.phrases()))
+
+    async def language_of(self, user: str) -> str:
+        """The person's own language where we speak it, else the configured one."""
+        known = self.languages.get(user)
+        if known is not None:
+            return known
+        kept, language = _LANGUAGE_UNKNOWN, self.custom.language
+        with suppress(Refused, TimeoutError):
+            async with asyncio.timeout(_LOOKUP):
+                locale = await locale_of(self.client, user)
+            spoken = locale.partition("-")[0].lower()
+            kept, language = _LANGUAGE_KEPT, spoken if spoken in LANGUAGES else language
+        self.languages.put(user, language, seconds=kept)
+        return language
+
+    async def may_ask(self, exchange: Exchange, phrases: Phrases) -> bool:
+        """Whether the person has questions left; says when, where not."""
+        wait = self.allowance.wait(exchange.user)
+        if wait:
+            await exchange.tell(error("too-many-questions", phrases, seconds=ceil(wait)))
+        return not wait
+
+    async def in_time(self, work: Awaitable[Any]) -> Any:  # noqa: ANN401 (whatever the work returns)
+        """The work's result within an answer's time, waiting for a turn included; Failed where that is none."""
+        try:
+            async with asyncio.timeout(self.custom.seconds), self.turns:
+                return await work
+        except TimeoutError:
+            return Failed(code="timeout", facts={"seconds": ceil(self.custom.seconds)})
+        except Exception:
+            return Failed(code="internal", facts={"reference": logged()})
+
+    async def _guarded(self, exchange: Exchange, work: Callable[[Exchange], Awaitable[None]]) -> None:
+        """Whatever goes wrong becomes an answer: a sentence and a reference, while the log has the rest."""
+        try:
+            await work(exchange)
+        except Refused as refused:
+            LOG.warning("could not be shown: %s", refused)
+        except asyncio.CancelledError:
+            await self._last_words(exchange, "restarting")
+            raise
+        except Exception:
+            await self._last_words(exchange, "internal", reference=logged())
+
+    async def _last_words(self, exchange: Exchange, code: str, **facts: object) -> None:
+        with suppress(Exception):
+            await exchange.refuse(error(code, self.phrases(), **facts))
+
+
+class Part:
+    """A feature of the bot in Slack: listeners, HTTP routes and work of its own. Override what it needs."""
+
+    def register(self, app: AsyncApp, floor: Floor) -> None:
+        """Gives its deliveries their listeners: actions, views, shortcuts, events other than `message` and mentions."""
+
+    def routes(self, router: web.UrlDispatcher) -> None:
+        """Adds paths to the bot's own HTTP server, which is there in both modes."""
+
+    async def on_message(self, event: Payload, floor: Floor) -> None:
+        """Every message event that is no direct word to the bot, edits and other bots' included. Return soon."""
+
+    async def start(self) -> None:
+        """Begins its own work, once the door is open."""
+
+    async def close(self) -> None:
+        """Ends its own work; called before the door's port closes."""
+
+
+def clicked(body: Payload) -> Place:
+    """The place of a click on a message; one that only the clicker sees can only be changed through the click."""
+    container, user = body["container"], body["user"]["id"]
+    seen_by_all = not container.get("is_ephemeral")
+    return Place(
+        channel=container.get("channel_id") or body["channel"]["id"],
+        user=user,
+        thread_ts=(body.get("message") or {}).get("thread_ts", ""),
+        ts=container["message_ts"] if seen_by_all else "",
+        response_url=body.get("response_url", ""),
+        replaces=True,
+    )
+
+
+def failure(failed: Failed, phrases: Phrases) -> Message:
+    """What is said where there is no answer."""
+    if phrases.has(f"error.{failed.code}"):
+        return error(failed.code, phrases, **failed.facts)
+    LOG.error("no sentence for the failure %r", failed.code)
+    return error("internal", phrases, reference=failed.code)
+
+
+def logged() -> str:
+    """Logs the exception that is being handled under a new reference."""
+    reference = uuid4().hex[:8]
+    LOG.exception("request %s failed", reference)
+    return reference

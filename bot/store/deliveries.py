@@ -1,0 +1,33 @@
+"""Which deliveries were taken already, across restarts and replicas. Slack delivers at least once; replies go out once."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from bot.store.database import Store, insert_into
+from bot.store.tables import METADATA, Moment
+
+KEPT: Final = timedelta(days=2)
+"""Slack may deliver for a day after ("Delayed Events"); what is older than this is forgotten."""
+
+DELIVERIES: Final = sa.Table(
+    "deliveries",
+    METADATA,
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("seen_at", Moment, nullable=False, index=True),
+)
+
+
+async def first_time(store: Store, key: str, now: datetime) -> bool:
+    """Claims a delivery: True for exactly one caller of all replicas. `key`: at most 255 characters."""
+    insert = insert_into(store, DELIVERIES).values(key=key, seen_at=now).on_conflict_do_nothing()
+    async with store.writing() as connection:
+        return (await connection.execute(insert)).rowcount == 1
+
+
+async def forget_old(store: Store, now: datetime) -> int:
+    """Drops what is older than KEPT; how many that were."""
+    async with store.writing() as connection:
+        old = sa.delete(DELIVERIES).where(DELIVERIES.c.seen_at < now - KEPT)
+        return (await connection.execute(old)).rowcount
