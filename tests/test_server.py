@@ -68,7 +68,11 @@ async def the_bot(tmp_path: Path, slack: FakeSlack, faults: dict[str, Fault] | N
         kubeconfig = kube.kubeconfig(tmp_path)
         config = Config(
             slack=SlackConfig(
-                bot_token=slack.workspace.bot_token, app_token=slack.app.app_token, host="127.0.0.1", port=0
+                bot_token=slack.workspace.bot_token,
+                app_token=slack.app.app_token,
+                host="127.0.0.1",
+                port=0,
+                answer_seconds=120,  # a busy machine is not what these stories are about
             ),
             store=StoreConfig(url=f"sqlite:///{tmp_path / 'store.sqlite3'}"),
             clusters=(ClusterConfig(name="training-on-eks", kubeconfig=str(kubeconfig)),),

@@ -173,4 +173,5 @@ class Endless(Scripted):
 
     async def why(self, question: Why, asker: Asker) -> Reply:
         self.asked.append(question)
+        self.askers.append(asker)
         return await asyncio.Future()
