@@ -29,15 +29,18 @@ SUFFIX_OF_POWER: Final = {power: suffix for suffix, power in BINARY_SUFFIXES.ite
 _QUANTITY: Final = re.compile(
     r"([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]{1,3}))?", re.ASCII
 )
-# Longer numbers are not quantities anybody meant; the bound keeps a hostile manifest from costing time.
-_LONGEST: Final = 64
+# Longer numbers are not quantities anybody meant; the bound keeps a hostile manifest from costing time. Every sum of
+# quantities that are within it can be written and read again: 1e999 is the largest number that fits the pattern.
+_LONGEST: Final = 1100
+_SHOWN: Final = 64
+_MOST_BINARY: Final = (2**63 - 1) * NANO
 
 
 class QuantityError(ValueError):
     """The text is not a Kubernetes quantity. Carries `text`."""
 
     def __init__(self, text: object) -> None:
-        super().__init__(f"`{str(text)[:_LONGEST]}` is not a quantity (examples: 500m, 1.5Gi, 2e3)")
+        super().__init__(f"`{str(text)[:_SHOWN]}` is not a quantity (examples: 500m, 1.5Gi, 2e3)")
         self.text = text
 
 
@@ -57,8 +60,8 @@ class Quantity:
     def parse(cls, text: str | int | float) -> "Quantity":
         """Reads `500m`, `1.5Gi`, `1e3`, or a bare number as YAML gives it.
 
-        The format is the one that the API server would store. Finer than nano rounds away from zero, as ParseQuantity
-        does. Raises QuantityError.
+        The format is the one that the API server would store. Finer than nano rounds away from zero, and binary amounts
+        end at 2^63-1, as ParseQuantity has it. Raises QuantityError.
         """
         written = str(text)
         match = _QUANTITY.fullmatch(written) if len(written) <= _LONGEST and not isinstance(text, bool) else None
@@ -74,6 +77,8 @@ class Quantity:
             scale, form = Fraction(10) ** DECIMAL_SUFFIXES[suffix or ""], Format.DECIMAL_SI
         exact = amount * scale * NANO
         nano = -(-exact.numerator // exact.denominator)
+        if form is Format.BINARY_SI:
+            nano = min(nano, _MOST_BINARY)
         return cls(-nano if sign == "-" else nano, _as_stored(nano, form))
 
     @classmethod
@@ -142,7 +147,7 @@ def _decimal(nano: int, *, exponent_form: bool) -> str:
     if nano == 0:
         return "0"
     exponent = -9
-    while nano % 1000 == 0 and exponent < 18:
+    while nano % 1000 == 0 and (exponent < 18 or exponent_form):
         nano, exponent = nano // 1000, exponent + 3
     if exponent_form:
         return f"{nano}e{exponent}" if exponent else str(nano)

@@ -1,0 +1,60 @@
+"""Quantities: exact, printed as Kubernetes prints them, and always to be read again."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.model.quantities import BINARY_SUFFIXES, DECIMAL_SUFFIXES, Quantity, QuantityError
+
+_numbers = st.one_of(
+    st.integers(0, 10**18).map(str),
+    st.decimals(0, 10**6, places=6).map(lambda number: format(number, "f")),
+)
+_suffixes = st.one_of(
+    st.sampled_from((*DECIMAL_SUFFIXES, *BINARY_SUFFIXES)), st.integers(-99, 999).map(lambda exponent: f"e{exponent}")
+)
+_texts = st.builds(lambda sign, number, suffix: sign + number + suffix, st.sampled_from(("", "-")), _numbers, _suffixes)
+
+
+@given(_texts)
+def test_what_is_printed_reads_as_the_same(text: str) -> None:
+    quantity = Quantity.parse(text)
+    again = Quantity.parse(str(quantity))
+    assert again == quantity
+    assert str(again) == str(quantity)
+
+
+@given(st.lists(_texts, min_size=1, max_size=4))
+def test_sums_are_exact_and_can_be_printed_and_read(texts: list[str]) -> None:
+    quantities = [Quantity.parse(text) for text in texts]
+    total = quantities[0]
+    for one in quantities[1:]:
+        total = total + one
+    assert total.nano == sum(one.nano for one in quantities)
+    assert Quantity.parse(str(total)) == total
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [
+        ("1E100", "10e99"),
+        ("1e21", "1e21"),
+        ("100M", "100M"),
+        ("1e3", "1e3"),
+        ("1.5Gi", "1536Mi"),
+        ("0.1m", "100u"),
+        ("1e-999", "1e-9"),
+        ("100000Ei", "9223372036854775807"),
+        (".5", "500m"),
+    ],
+)
+def test_kubernetes_own_ways(written: str, printed: str) -> None:
+    assert str(Quantity.parse(written)) == printed
+
+
+@pytest.mark.parametrize("text", ["", "1e1000", "1GiB", "one", "1 Gi", "--1", "1.2.3", "9" * 1200, "NaN", "0x10"])
+def test_what_is_no_quantity_is_refused(text: str) -> None:
+    with pytest.raises(QuantityError):
+        Quantity.parse(text)
