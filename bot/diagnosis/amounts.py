@@ -78,9 +78,7 @@ def limit_filters(template: Template) -> Iterator[Filter]:
         if resource == NODES:
             fitting = template.space.all_types if left.nano > 0 else 0
         else:
-            fitting = sum(
-                1 << i for i, t in enumerate(template.space.types) if not left < t.capacity.get(resource, ZERO)
-            )
+            fitting = template.space.types_within(resource, left)
         limit = template.pool.spec.limits[resource]
         constraint = Constraint(
             id=f"nodepool/{template.name}/spec.limits[{resource}]",

@@ -80,7 +80,7 @@ def offers(this: Round, pools: Sequence[tuple[Solved, ...]], refused: Sequence[R
     single = next((one for one in chosen if _is_single(one)), None)
     if single is not None and single not in best:
         best[-1] = single
-    return tuple(dated(remedy, this.world.ec2) for _, remedy in best)
+    return dated([remedy for _, remedy in best], this.world.ec2)
 
 
 def _is_single(one: Ranked) -> bool:

@@ -4,8 +4,9 @@ A correction with a constraint that nobody can edit (what EC2 offers, what it re
 what a senior engineer would try first has the smaller number.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import product
 from typing import Final
 
@@ -13,7 +14,7 @@ from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.edits import Opening, Part, edits
 from bot.diagnosis.requirements import Requirement
 from bot.model.diagnosis import Change, Cheapest, Kind, Opens, Remedy
-from bot.model.ec2 import Ec2Facts
+from bot.model.ec2 import Ec2Facts, OnDemandPrice
 from bot.model.labels import CAPACITY_TYPE, INSTANCE_TYPE, SPOT, ZONE
 from bot.model.quantities import Quantity
 from bot.model.world import InstanceType, Offering
@@ -148,20 +149,35 @@ def cheapest(instance_type: InstanceType, offering: Offering) -> Cheapest:
     )
 
 
-def dated(remedy: Remedy, ec2: Ec2Facts) -> Remedy:
-    """The remedy with the on-demand price beside its cheapest offering, and the moment that the price is from."""
+def dated(found: Sequence[Remedy], ec2: Ec2Facts) -> tuple[Remedy, ...]:
+    """The remedies with the on-demand price beside their cheapest offerings, and the moment that each price is from."""
+    best = [remedy.opens.cheapest for remedy in found if remedy.opens.cheapest]
+    names, places = {b.instance_type for b in best}, {(b.instance_type, b.zone) for b in best}
+    on_demand: dict[str, OnDemandPrice] = {}
+    for price in ec2.on_demand_prices or ():
+        if price.instance_type in names:
+            on_demand.setdefault(price.instance_type, price)
+    newest: dict[tuple[str, str], datetime] = {}
+    for row in ec2.spot_prices or ():
+        if row.instance_type in names and row.timestamp is not None:
+            where = row.instance_type, row.availability_zone
+            if where in places:
+                newest[where] = max(newest.get(where, row.timestamp), row.timestamp)
+    return tuple(_dated(remedy, on_demand, newest) for remedy in found)
+
+
+def _dated(
+    remedy: Remedy, on_demand: Mapping[str, OnDemandPrice], newest: Mapping[tuple[str, str], datetime]
+) -> Remedy:
     best = remedy.opens.cheapest
     if best is None:
         return remedy
-    on_demand = next((p for p in ec2.on_demand_prices or () if p.instance_type == best.instance_type), None)
-    of_zone = (best.instance_type, best.zone)
-    spot = (p.timestamp for p in ec2.spot_prices or () if (p.instance_type, p.availability_zone) == of_zone)
-    newest = max((t for t in spot if t), default=None)
-    effective = on_demand.effective if on_demand else ""
-    as_of = newest.isoformat() if best.capacity_type == SPOT and newest else effective
+    price, spot = on_demand.get(best.instance_type), newest.get((best.instance_type, best.zone))
+    effective = price.effective if price else ""
+    as_of = spot.isoformat() if best.capacity_type == SPOT and spot else effective
     priced = replace(
         best,
-        on_demand_price_per_hour=on_demand.price_per_hour if on_demand else None,
+        on_demand_price_per_hour=price.price_per_hour if price else None,
         as_of=as_of if best.price_per_hour is not None else "",
     )
     return replace(remedy, opens=replace(remedy.opens, cheapest=priced))

@@ -5,7 +5,7 @@ one multiplication; so every filter, verdict and what-if is a few ANDs, however 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -78,11 +78,11 @@ class Axis:
 
 
 class Ladder:
-    """Allocatable of one resource over all types, sorted, so that "at least this much" is one look-up."""
+    """What each type has of one resource, sorted, so that "at least this much" is one look-up."""
 
-    def __init__(self, types: Sequence[InstanceType], resource: str) -> None:
+    def __init__(self, having: Iterable[Resources], resource: str) -> None:
         amounts = sorted(
-            ((t.allocatable[resource].nano, i) for i, t in enumerate(types) if resource in t.allocatable), reverse=True
+            ((amounts[resource].nano, i) for i, amounts in enumerate(having) if resource in amounts), reverse=True
         )
         self._steps: list[int] = []
         self._at_least: list[Types] = []
@@ -94,6 +94,11 @@ class Ladder:
             else:
                 self._steps.append(-nano)
                 self._at_least.append(reached)
+
+    @property
+    def having(self) -> Types:
+        """The types that name the resource."""
+        return self._at_least[-1] if self._at_least else 0
 
     def at_least(self, nano: int) -> Types:
         """The types with that much or more (those without the resource have none of it)."""
@@ -117,6 +122,7 @@ class Space:
     _offerings: tuple[Mapping[int, Offering], ...]
     _axes: dict[str, Axis]
     _ladders: dict[str, Ladder]
+    _capacities: dict[str, Ladder]
     _amounts: dict[str, tuple[int, ...]]
     _by_price: dict[int, tuple[int, ...]]
     _slots_met: dict[Requirement, int]
@@ -194,8 +200,15 @@ class Space:
         if amount.nano <= 0:
             return self.all_types
         if resource not in self._ladders:
-            self._ladders[resource] = Ladder(self.types, resource)
+            self._ladders[resource] = Ladder((t.allocatable for t in self.types), resource)
         return self._ladders[resource].at_least(amount.nano)
+
+    def types_within(self, resource: str, most: Quantity) -> Types:
+        """Types whose whole capacity of one resource is no more than that; one that lacks it has nothing of it."""
+        if resource not in self._capacities:
+            self._capacities[resource] = Ladder((t.capacity for t in self.types), resource)
+        capacity = self._capacities[resource]
+        return (self.all_types if most.nano >= 0 else capacity.having) & ~capacity.at_least(most.nano + 1)
 
     def values(self, key: str) -> frozenset[str]:
         """Every value that some offering has of a label."""
@@ -342,6 +355,7 @@ def indexed(catalogue: Catalogue) -> Space:
         _offerings=tuple(offerings),
         _axes={},
         _ladders={},
+        _capacities={},
         _amounts={},
         _by_price={},
         _slots_met={},

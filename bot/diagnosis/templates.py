@@ -11,7 +11,7 @@ from typing import Final
 from bot.diagnosis.daemons import DaemonPod, Daemons, Grounds, overhead_groups
 from bot.diagnosis.releases import MIN_VALUES_WITHIN, Version
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
-from bot.diagnosis.space import Space, Types, bits, indexed
+from bot.diagnosis.space import Space, Types, indexed
 from bot.diagnosis.state_nodes import state_nodes
 from bot.model.karpenter import NodePool
 from bot.model.labels import (
@@ -23,7 +23,7 @@ from bot.model.labels import (
     REGISTERED,
     WELL_KNOWN,
 )
-from bot.model.quantities import ZERO, Resources, less, total
+from bot.model.quantities import Resources, less, total
 from bot.model.world import Refused, World
 
 NODE_CLASSES: Final = frozenset(
@@ -179,8 +179,6 @@ def within_limits(space: Space, types: Types, remaining: Resources | None) -> Ty
     """Types whose whole capacity fits into what the limits leave (scheduler.go, filterByRemainingResources)."""
     if remaining is None:
         return types
-    return sum(
-        1 << i
-        for i in bits(types)
-        if all(not left < space.types[i].capacity.get(resource, ZERO) for resource, left in remaining.items())
-    )
+    for resource, left in remaining.items():
+        types &= space.types_within(resource, left)
+    return types

@@ -161,11 +161,16 @@ Resources = Mapping[str, Quantity]
 
 def total(parts: Iterable[Resources]) -> dict[str, Quantity]:
     """Adds resource lists key by key; a name that one list lacks counts as 0 there."""
-    summed: dict[str, Quantity] = {}
+    nano: dict[str, int] = {}
+    forms: dict[str, Format] = {}
     for part in parts:
         for name, amount in part.items():
-            summed[name] = summed.get(name, ZERO) + amount
-    return summed
+            known = nano.get(name)
+            if known:
+                nano[name] = known + amount.nano
+            else:  # the first amount that is one decides the format, as in __add__
+                nano[name], forms[name] = amount.nano, amount.format
+    return {name: Quantity(amount, forms[name]) for name, amount in nano.items()}
 
 
 def largest(parts: Iterable[Resources]) -> dict[str, Quantity]:

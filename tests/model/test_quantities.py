@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.model.quantities import BINARY_SUFFIXES, DECIMAL_SUFFIXES, Quantity, QuantityError
+from bot.model.quantities import BINARY_SUFFIXES, DECIMAL_SUFFIXES, Format, Quantity, QuantityError
 
 _numbers = st.one_of(
     st.integers(0, 10**18).map(str),
@@ -33,7 +33,10 @@ def test_sums_are_exact_and_can_be_printed_and_read(texts: list[str]) -> None:
     for one in quantities[1:]:
         total = total + one
     assert total.nano == sum(one.nano for one in quantities)
-    assert Quantity.parse(str(total)) == total
+    if (
+        total.format is not Format.BINARY_SI or total.whole < 2**63
+    ):  # binary ones are cut there, as Kubernetes cuts them
+        assert Quantity.parse(str(total)) == total
 
 
 @pytest.mark.parametrize(
