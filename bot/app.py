@@ -83,10 +83,26 @@ async def observed(cluster: Cluster, ec2: Ec2, place: Place, question: PodQuesti
     """The pod and everything that bears on it, EC2's facts included. Raises the SourceErrors."""
     pod = await cluster.observe_pod(question)
     world = await cluster.observe_world(pod, clock())
-    subnets = frozenset(s.id for c in world.node_classes for s in c.status.subnets)
-    region = region_of(world, place.region)
-    facts = await ec2.observe_ec2(Ec2Question(region=region, account=place.account, subnet_ids=subnets))
+    facts = await ec2.observe_ec2(_ec2_question(world, place))
     return replace(world, ec2=facts.facts, missing=(*world.missing, *facts.missing)), pod
+
+
+async def observed_nodepools(place: Place, clock: Clock = wall_clock) -> World:
+    """NodePools, their classes and nodes, and EC2's facts: what there is without a pod. Raises the SourceErrors."""
+    ec2 = Ec2()
+    try:
+        async with await connect(place) as api:
+            cluster = Cluster(api, name=place.context, installation=place.installation)
+            world = await cluster.observe_nodepools(clock())
+            facts = await ec2.observe_ec2(_ec2_question(world, place))
+    finally:
+        ec2.close()
+    return replace(world, ec2=facts.facts, missing=(*world.missing, *facts.missing))
+
+
+def _ec2_question(world: World, place: Place) -> Ec2Question:
+    subnets = frozenset(s.id for c in world.node_classes for s in c.status.subnets)
+    return Ec2Question(region=region_of(world, place.region), account=place.account, subnet_ids=subnets)
 
 
 async def record(place: Place, question: PodQuestion, folder: Path, clock: Clock = wall_clock) -> Path:

@@ -10,6 +10,7 @@ from bot.diagnosis.instance_memory import discovered_memory
 from bot.diagnosis.instance_types import Region, catalogue, prepared
 from bot.model.ec2 import Ec2Facts
 from bot.model.karpenter import EC2NodeClass, Kubelet, NodePool
+from bot.model.labels import AWS_DOMAIN
 from bot.model.objects import MalformedObjectError, decode
 from bot.model.world import Catalogue, World
 
@@ -40,15 +41,22 @@ class Catalogues:
 
     def _of_pool(self, world: World, region: Region, pool: NodePool) -> Catalogue:
         node_class = _with_kubelet(_class_of(world, pool), pool)
+        return self._of_class(world, region, node_class, pool.spec.template.spec.node_class_ref.group)
+
+    def of_class(self, world: World, node_class: EC2NodeClass | None) -> Catalogue:
+        """The instance types for one EC2NodeClass; None: one that leaves everything to Karpenter."""
+        return self._of_class(world, self._region(world.ec2), node_class, AWS_DOMAIN)
+
+    def _of_class(self, world: World, region: Region, node_class: EC2NodeClass | None, group: str) -> Catalogue:
         memory = discovered_memory(world.nodes, world.node_claims, node_class) if node_class else {}
         version = (
             (node_class.metadata.uid, node_class.metadata.resource_version, node_class.metadata.name)
             if node_class
             else ()
         )
-        kubelet = repr(pool.spec.template.spec.kubelet)
+        kubelet = repr(node_class.spec.kubelet) if node_class else ""
         remembered = tuple(sorted((name, amount.nano) for name, amount in memory.items()))
-        key = (id(region), pool.spec.template.spec.node_class_ref.group, version, kubelet, world.settings, remembered)
+        key = (id(region), group, version, kubelet, world.settings, remembered)
         if key not in self._built:
             self._built[key] = (region, catalogue(region, node_class, world.settings, memory))
             _trim(self._built)

@@ -8,6 +8,7 @@ from typing import Final
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "why": ("bot.commands.why", "why a pod is Pending"),
     "explain": ("bot.commands.explain", "what pasted log lines or events of Karpenter prove"),
+    "instance-types": ("bot.commands.instance_types", "the instance types as Karpenter sees them for an EC2NodeClass"),
     "playbooks": ("bot.commands.playbooks", "what the bot says, and whether it is in order"),
     "snapshot": ("bot.commands.snapshot", "record what bears on a pod, to answer later or elsewhere"),
     "serve": ("bot.commands.serve", "answer in Slack"),
