@@ -20,10 +20,10 @@ from pathlib import Path
 
 import yaml
 
+from bot.playground.slack.state import User
 from tests.fakes.fixtures import running_slack
 from tests.fakes.kube import serving
 from tests.fakes.slack import FakeSlack, scene
-from tests.fakes.slack.state import User
 from tests.test_server import POD, SEED, karpenter_log, manifests
 
 BIN = Path(sys.executable).parent

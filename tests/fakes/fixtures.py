@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from .slack import App, FakeSlack, Timing
+from bot.playground.slack import App, FakeSlack, Timing
 
 
 def assert_no_violations(slack: FakeSlack) -> None:

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, example, given, settings
 from bot.model.diagnosis import Diagnosis, PoolVerdict, Statement
 from bot.model.world import Missing
 from bot.playbooks import CAUSES, Phrases
+from bot.playground.slack.mrkdwn import Markup, read_message, unescape
 from bot.slack import blocks
 from bot.slack.blocks import Message
 from bot.slack.budget import MESSAGE, TEXT, characters
 from bot.slack.evidence import evidence_modal
 from bot.terminal import columns, render_text
 from tests.fakes.slack import check_message, check_view
-from tests.fakes.slack.mrkdwn import Markup, read_message, unescape
 from tests.playbooks import samples
 from tests.playbooks.samples import (
     EFA_FACTS,

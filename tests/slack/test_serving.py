@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bot.playground.slack.signatures import sign
 from bot.slack.serving import BODY, EVENTS_PATH, Behind, CannotServe, Redacting, serve
 from tests.fakes.slack import FakeSlack, Fault, scene
-from tests.fakes.slack.signatures import sign
 from tests.slack.door import Scripted, config_for, door, idle
 
 

@@ -1,0 +1,224 @@
+"""A small Kubernetes API server over plain manifests: discovery, get, list (selectors, pages, metadata only), pod logs.
+
+It answers as the real one does, down to Status objects, and misbehaves on request: see `Fault`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from aiohttp import web
+
+Manifest = dict[str, Any]
+CLUSTER_SCOPED: Final = frozenset(
+    {"Node", "Namespace", "PersistentVolume", "StorageClass", "NodePool", "NodeClaim", "EC2NodeClass", "NodeClass"}
+)
+PLURALS: Final = {"StorageClass": "storageclasses", "EC2NodeClass": "ec2nodeclasses", "NodeClass": "nodeclasses"}
+CORE: Final = ("Pod", "Node", "Event", "Namespace", "PersistentVolume", "PersistentVolumeClaim", "Secret")
+
+
+def plural_of(kind: str) -> str:
+    return PLURALS.get(kind, f"{kind.lower()}s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What a path answers instead. `hang`: nothing, until the client gives up. `times`: then it behaves again."""
+
+    status: int = 0
+    message: str = ""
+    body: bytes = b""
+    hang: bool = False
+    times: int = 1_000_000
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class FakeKube:
+    objects: list[Manifest]
+    logs: dict[str, bytes] = field(default_factory=dict)
+    """`namespace/pod` -> the log."""
+    faults: dict[str, Fault] = field(default_factory=dict)
+    """The end of a path (`/nodepools`) -> what is wrong with it."""
+    token: str = "good"
+    served: frozenset[str] = frozenset()
+    """apiVersions that are served though there is no object of them."""
+    url: str = ""
+    requests: list[web.Request] = field(default_factory=list)
+    most_at_once: int = 0
+    _running: int = 0
+    _faulted: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> list[str]:
+        return [request.path for request in self.requests]
+
+    def kubeconfig(self, folder: Path, *, user: Manifest | None = None) -> Path:
+        """A kubeconfig for this server; `user` instead of the right token."""
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "fake",
+            "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "bot"}}],
+            "clusters": [{"name": "fake", "cluster": {"server": self.url}}],
+            "users": [{"name": "bot", "user": {"token": self.token} if user is None else user}],
+        }
+        file = folder / "kubeconfig"
+        file.write_text(yaml.safe_dump(config))
+        return file
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request)
+        self._running += 1
+        self.most_at_once = max(self.most_at_once, self._running)
+        try:
+            # a moment in which others can come in, as on a network
+            await asyncio.sleep(0)
+            return await self._answer(request)
+        finally:
+            self._running -= 1
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            return status(401, "Unauthorized")
+        for end, fault in self.faults.items():
+            if request.path.endswith(end) and self._faulted.get(end, 0) < fault.times:
+                self._faulted[end] = self._faulted.get(end, 0) + 1
+                if fault.hang:
+                    await asyncio.sleep(3600)
+                if fault.body:
+                    return web.Response(status=fault.status or 200, body=fault.body, content_type="text/html")
+                return status(fault.status, fault.message, fault.headers)
+        match = re.fullmatch(r"/(?:api/(v1)|apis/([^/]+/[^/]+))(/.*)?", request.path)
+        if match is None:
+            return status(404, "the server could not find the requested resource")
+        api_version, rest = match[1] or match[2], [p for p in (match[3] or "").split("/") if p]
+        if not rest:
+            return self._discovery(api_version)
+        namespace = rest[1] if rest[0] == "namespaces" and len(rest) > 2 else ""
+        plural, *more = rest[2:] if namespace else rest
+        return self._read(request, api_version, namespace, plural, more)
+
+    def _discovery(self, api_version: str) -> web.Response:
+        kinds = {o["kind"] for o in self.objects if o["apiVersion"] == api_version}
+        if not kinds and api_version not in self.served | {"v1"}:
+            return status(404, "the server could not find the requested resource")
+        resources = [
+            {"name": plural_of(k), "kind": k, "namespaced": k not in CLUSTER_SCOPED, "verbs": ["get", "list"]}
+            for k in sorted(kinds)
+        ]
+        return web.json_response({"kind": "APIResourceList", "groupVersion": api_version, "resources": resources})
+
+    def _read(
+        self, request: web.Request, api_version: str, namespace: str, plural: str, more: list[str]
+    ) -> web.Response:
+        of_group = [o for o in self.objects if o["apiVersion"] == api_version]
+        if not of_group and api_version not in self.served | {"v1", "apps/v1", "storage.k8s.io/v1"}:
+            return status(404, "the server could not find the requested resource")
+        found = [
+            o
+            for o in of_group
+            if plural_of(o["kind"]) == plural and namespace in ("", o["metadata"].get("namespace", ""))
+        ]
+        if not more:
+            return listed(request, found, api_version)
+        one = next((o for o in found if o["metadata"]["name"] == more[0]), None)
+        if one is None:
+            return status(404, f'{plural} "{more[0]}" not found')
+        if more[1:] == ["log"]:
+            return self._log(request, f"{namespace}/{more[0]}")
+        return web.json_response(one)
+
+    def _log(self, request: web.Request, pod: str) -> web.Response:
+        lines = self.logs.get(pod, b"").splitlines(keepends=True)
+        tail = lines[-int(request.query.get("tailLines", len(lines) or 1)) :]
+        return web.Response(
+            body=b"".join(tail)[: int(request.query.get("limitBytes", 1 << 40))], content_type="text/plain"
+        )
+
+
+def status(code: int, message: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """The API server's way of saying no."""
+    body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}
+    return web.json_response(body, status=code, headers=dict(headers or {}))
+
+
+def listed(request: web.Request, found: list[Manifest], api_version: str) -> web.Response:
+    query = request.query
+    chosen = [
+        o
+        for o in found
+        if fields_match(o, query.get("fieldSelector", "")) and labels_match(o, query.get("labelSelector", ""))
+    ]
+    start = int(query.get("continue") or 0)
+    end = start + int(query.get("limit") or len(chosen) or 1)
+    items: Iterable[Manifest] = chosen[start:end]
+    if "as=PartialObjectMetadataList" in request.headers.get("Accept", ""):
+        items = [{"kind": "PartialObjectMetadata", "metadata": o["metadata"]} for o in items]
+    meta = {"resourceVersion": "1", **({"continue": str(end)} if end < len(chosen) else {})}
+    # items of built-in kinds come without apiVersion and kind
+    plain = [{k: v for k, v in o.items() if api_version != "v1" or k not in ("apiVersion", "kind")} for o in items]
+    return web.json_response({"kind": "List", "apiVersion": api_version, "metadata": meta, "items": plain})
+
+
+def fields_match(manifest: Manifest, selector: str) -> bool:
+    """Fields as the API server knows them for pods and events; an unknown one is a test's mistake."""
+    for term in filter(None, selector.split(",")):
+        name, negated, value = re.fullmatch(r"([\w.]+)(!?)==?(.*)", term).groups()  # type: ignore[union-attr]
+        if name == "source":
+            actual = manifest.get("source", {}).get("component") or manifest.get("reportingComponent", "")
+        else:
+            actual = manifest
+            assert name.split(".")[0] in ("metadata", "spec", "status", "involvedObject", "reason"), name
+            for part in name.split("."):
+                actual = actual.get(part, "") if isinstance(actual, dict) else ""
+        if (actual == value) is bool(negated):
+            return False
+    return True
+
+
+def labels_match(manifest: Manifest, selector: str) -> bool:
+    labels = manifest["metadata"].get("labels", {})
+    for term in re.findall(r"[^,(]+(?:\([^)]*\))?", selector):
+        in_set = re.fullmatch(r"(\S+) (in|notin) \((.*)\)", term.strip())
+        if in_set:
+            key, how, values = in_set.groups()
+            if (labels.get(key) in values.split(",")) is (how == "notin"):
+                return False
+        elif "=" in term:
+            key, _, value = term.strip().partition("=")
+            if labels.get(key) != value:
+                return False
+        elif (term.strip().lstrip("!") in labels) is term.strip().startswith("!"):
+            return False
+    return True
+
+
+@asynccontextmanager
+async def serving(
+    objects: Iterable[Manifest],
+    *,
+    logs: Mapping[str, bytes] | None = None,
+    faults: Mapping[str, Fault] | None = None,
+    served: Iterable[str] = (),
+) -> AsyncIterator[FakeKube]:
+    """The server on a free local port, for the length of the `async with`. See FakeKube for the arguments."""
+    fake = FakeKube(objects=list(objects), logs=dict(logs or {}), faults=dict(faults or {}), served=frozenset(served))
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", fake.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield fake
+    finally:
+        await runner.cleanup()
