@@ -1,0 +1,353 @@
+"""The ledger: what was proposed, who decided what, what was done. Proposals move, the audit only grows.
+
+A row moves only from the state that the caller saw (compare and set), and each move writes its audit entry in the same
+transaction. A lease says which replica is at work on a row; when it dies, the lease runs out and another goes on.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.model.diagnosis import Json
+from bot.model.objects import ObjectRef
+from bot.model.proposals import Alteration, Attempt, AuditEntry, Place, Proposal, Purpose, State
+from bot.store.database import Store
+from bot.store.tables import METADATA, Moment
+
+_ID: Final = sa.String(64)
+_TEXT: Final = sa.Text
+
+OFFERS: Final = sa.Table(
+    "offers",
+    METADATA,
+    sa.Column("token", _ID, primary_key=True),
+    sa.Column("cluster", _TEXT, nullable=False),
+    sa.Column("namespace", _TEXT, nullable=False),
+    sa.Column("pod", _TEXT, nullable=False),
+    sa.Column("remedy", _ID, nullable=False),
+    sa.Column("created_at", Moment, nullable=False, index=True),
+)
+PROPOSALS: Final = sa.Table(
+    "proposals",
+    METADATA,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("purpose", sa.String(16), nullable=False),
+    sa.Column("parent", _ID, nullable=False),
+    sa.Column("cluster", _TEXT, nullable=False),
+    sa.Column("object", _TEXT, nullable=False),
+    sa.Column("body", _TEXT, nullable=False),
+    sa.Column("facts", _TEXT, nullable=False),
+    sa.Column("place", _TEXT, nullable=False),
+    sa.Column("approvers", _TEXT, nullable=False),
+    sa.Column("attempt", _TEXT, nullable=False),
+    sa.Column("requester", sa.String(64), nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("approved_at", Moment),
+    sa.Column("applied_at", Moment),
+    sa.Column("lease_by", _ID, nullable=False),
+    sa.Column("lease_until", Moment),
+    # of one object only one change is being written at a time, so that its mark tells what became of it
+    sa.Index(
+        "uq_proposals_applying",
+        "object",
+        unique=True,
+        sqlite_where=sa.text("state = 'applying'"),
+        postgresql_where=sa.text("state = 'applying'"),
+    ),
+)
+AUDIT: Final = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column("proposal", _ID, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", Moment, nullable=False, index=True),
+    sa.Column("event", sa.String(32), nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("detail", _TEXT, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A remedy under an answer, as its button names it: enough to decide anew what it would change."""
+
+    token: str
+    cluster: str
+    namespace: str
+    pod: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who is at work, until when."""
+
+    by: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the audit keeps of a move: what happened, by whom (empty: the bot), when, and the rest."""
+
+    event: str
+    at: datetime
+    actor: str = ""
+    detail: Mapping[str, Json] | None = None
+
+
+# -- offers ----------------------------------------------------------------------------------------------------------
+
+
+async def keep_offers(store: Store, offers: Sequence[Offer], now: datetime) -> None:
+    """Remembers what the buttons of an answer mean."""
+    if not offers:
+        return
+    rows = [{**msgspec.to_builtins(offer), "created_at": now} for offer in offers]
+    async with store.writing() as connection:
+        await connection.execute(sa.insert(OFFERS), rows)
+
+
+async def find_offer(store: Store, token: str) -> Offer | None:
+    """What a button means; None for a token that nobody gave out."""
+    async with store.reading() as connection:
+        row = (await connection.execute(sa.select(OFFERS).where(OFFERS.c.token == token))).mappings().first()
+    return Offer(**{name: row[name] for name in Offer.__slots__}) if row else None
+
+
+# -- proposals ---------------------------------------------------------------------------------------------------------
+
+
+async def create(store: Store, proposal: Proposal, told: Told) -> None:
+    """Writes a new proposal and its first audit entry."""
+    async with store.writing() as connection:
+        await connection.execute(sa.insert(PROPOSALS).values(**_row(proposal), lease_by="", lease_until=None))
+        await _audit(connection, proposal.id, proposal.state, told)
+
+
+async def find(store: Store, proposal: str) -> Proposal | None:
+    """A proposal by its id."""
+    async with store.reading() as connection:
+        return await _found(connection, proposal)
+
+
+async def move(
+    store: Store, seen: Proposal, to: Proposal, told: Told, *, by: str = "", parent: State | None = None
+) -> bool:
+    """Replaces the row by `to`, if it is still in the state of `seen` and (where `by` is given) leased to `by`.
+
+    `parent`: the state that the parent gets in the same transaction (an undo that was applied). False, and nothing is
+    changed, when somebody else was faster, or another change of the same object is being written.
+    """
+    where = [PROPOSALS.c.id == seen.id, PROPOSALS.c.state == seen.state]
+    if by:
+        where.append(PROPOSALS.c.lease_by == by)
+    try:
+        async with store.writing() as connection:
+            changed = await connection.execute(sa.update(PROPOSALS).where(*where).values(**_row(to)))
+            if changed.rowcount != 1:
+                return False
+            await _audit(connection, to.id, to.state, told)
+            if parent is not None:
+                above = sa.update(PROPOSALS).where(PROPOSALS.c.id == to.parent).values(state=parent)
+                await connection.execute(above)
+                await _audit(connection, to.parent, parent, told)
+    except IntegrityError:
+        return False
+    return True
+
+
+async def amend(
+    store: Store, proposal: str, *, place: Place | None = None, facts: Mapping[str, Json] | None = None
+) -> None:
+    """Changes what the message says or where it stands; no state, so no audit."""
+    values: dict[str, str] = {}
+    if place is not None:
+        values["place"] = _json(place)
+    if facts is not None:
+        values["facts"] = _json(dict(facts))
+    async with store.writing() as connection:
+        await connection.execute(sa.update(PROPOSALS).where(PROPOSALS.c.id == proposal).values(**values))
+
+
+async def note(store: Store, proposal: Proposal, told: Told) -> None:
+    """An audit entry without a move: a refused click, an answer of the server's."""
+    async with store.writing() as connection:
+        locked = sa.update(PROPOSALS).where(PROPOSALS.c.id == proposal.id).values(id=proposal.id)
+        if (await connection.execute(locked)).rowcount:
+            await _audit(connection, proposal.id, proposal.state, told)
+
+
+async def lease(store: Store, proposal: str, states: Collection[State], lease: Lease, now: datetime) -> Proposal | None:
+    """Takes the row to work on it, if it is in one of the states and nobody else is at work. The row as it is now."""
+    free = sa.or_(PROPOSALS.c.lease_until.is_(None), PROPOSALS.c.lease_until < now, PROPOSALS.c.lease_by == lease.by)
+    taking = sa.update(PROPOSALS).where(PROPOSALS.c.id == proposal, PROPOSALS.c.state.in_(states), free)
+    async with store.writing() as connection:
+        taken = await connection.execute(taking.values(lease_by=lease.by, lease_until=lease.until))
+        return await _found(connection, proposal) if taken.rowcount == 1 else None
+
+
+async def release(store: Store, proposal: str, by: str) -> None:
+    """Gives the row back."""
+    freed = sa.update(PROPOSALS).where(PROPOSALS.c.id == proposal, PROPOSALS.c.lease_by == by)
+    async with store.writing() as connection:
+        await connection.execute(freed.values(lease_by="", lease_until=None))
+
+
+async def due(store: Store, states: Collection[State], now: datetime) -> list[str]:
+    """Proposals in these states that nobody is at work on, the oldest first."""
+    free = sa.or_(PROPOSALS.c.lease_until.is_(None), PROPOSALS.c.lease_until < now)
+    asked = sa.select(PROPOSALS.c.id).where(PROPOSALS.c.state.in_(states), free).order_by(PROPOSALS.c.created_at)
+    async with store.reading() as connection:
+        return [str(row[0]) for row in await connection.execute(asked)]
+
+
+async def overdue(store: Store, states: Collection[State], now: datetime) -> list[str]:
+    """Proposals in these states whose time to be decided is over."""
+    asked = sa.select(PROPOSALS.c.id).where(PROPOSALS.c.state.in_(states), PROPOSALS.c.expires_at <= now)
+    async with store.reading() as connection:
+        return [str(row[0]) for row in await connection.execute(asked)]
+
+
+async def open_undo(store: Store, parent: str, states: Collection[State]) -> str | None:
+    """The undo of a proposal that is on its way already."""
+    asked = sa.select(PROPOSALS.c.id).where(PROPOSALS.c.parent == parent, PROPOSALS.c.state.in_(states))
+    asked = asked.where(PROPOSALS.c.purpose == Purpose.UNDO)
+    async with store.reading() as connection:
+        row = (await connection.execute(asked)).first()
+    return str(row[0]) if row else None
+
+
+# -- the audit ---------------------------------------------------------------------------------------------------------
+
+
+async def audit(store: Store, *, since: datetime | None = None, last: int = 0) -> AsyncIterator[AuditEntry]:
+    """The entries, oldest first; `last`: only so many of the newest."""
+    order = (AUDIT.c.at, AUDIT.c.proposal, AUDIT.c.number)
+    asked = sa.select(AUDIT)
+    if since is not None:
+        asked = asked.where(AUDIT.c.at >= since)
+    asked = asked.order_by(*(c.desc() for c in order)).limit(last) if last else asked.order_by(*order)
+    async with store.reading() as connection:
+        rows = (await connection.execute(asked)).mappings().all()
+    for row in reversed(rows) if last else rows:
+        yield AuditEntry(**{**row, "detail": msgspec.json.decode(row["detail"])})
+
+
+async def history(store: Store, proposal: str) -> list[AuditEntry]:
+    """One proposal's entries."""
+    asked = sa.select(AUDIT).where(AUDIT.c.proposal == proposal).order_by(AUDIT.c.number)
+    async with store.reading() as connection:
+        rows = (await connection.execute(asked)).mappings().all()
+    return [AuditEntry(**{**row, "detail": msgspec.json.decode(row["detail"])}) for row in rows]
+
+
+def chained(entries: Sequence[AuditEntry]) -> bool:
+    """Whether one proposal's entries are complete and unchanged, by their numbers and digests."""
+    before = ""
+    for number, entry in enumerate(entries, 1):
+        if entry.number != number or entry.digest != _digest(before, entry):
+            return False
+        before = entry.digest
+    return True
+
+
+async def _audit(connection: AsyncConnection, proposal: str, state: State, told: Told) -> None:
+    """Appends an entry. The caller's transaction holds the proposal's row, so numbers are given one after the other."""
+    newest = sa.select(AUDIT.c.number, AUDIT.c.digest).where(AUDIT.c.proposal == proposal)
+    last = (await connection.execute(newest.order_by(AUDIT.c.number.desc()).limit(1))).first()
+    entry = AuditEntry(
+        proposal=proposal,
+        number=last[0] + 1 if last else 1,
+        at=told.at,
+        event=told.event,
+        actor=told.actor,
+        state=state,
+        detail=dict(told.detail or {}),
+    )
+    row = {name: getattr(entry, name) for name in AuditEntry.__slots__}
+    row |= {"detail": _json(entry.detail), "digest": _digest(last[1] if last else "", entry)}
+    await connection.execute(sa.insert(AUDIT).values(**row))
+
+
+def _digest(before: str, entry: AuditEntry) -> str:
+    said = [before, entry.proposal, entry.number, entry.at.timestamp(), entry.event, entry.actor, entry.state]
+    return hashlib.sha256(msgspec.json.encode([*said, entry.detail], order="sorted")).hexdigest()
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+_BODY: Final = ("alteration", "pod", "pod_uid", "remedy", "language")
+"""What of a proposal never changes and is never asked for by value."""
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _row(proposal: Proposal) -> dict[str, Any]:
+    one = proposal
+    return {
+        "id": one.id,
+        "state": one.state,
+        "purpose": one.purpose,
+        "parent": one.parent,
+        "cluster": one.cluster,
+        "object": _json([one.cluster, one.alteration.target]),
+        "body": _json({name: getattr(one, name) for name in _BODY}),
+        "facts": _json(dict(one.facts)),
+        "place": _json(one.place),
+        "approvers": _json(one.approvers),
+        "attempt": _json(one.attempt),
+        "requester": one.requester,
+        "created_at": one.created_at,
+        "expires_at": one.expires_at,
+        "approved_at": one.approved_at,
+        "applied_at": one.applied_at,
+    }
+
+
+async def _found(connection: AsyncConnection, proposal: str) -> Proposal | None:
+    row = (await connection.execute(sa.select(PROPOSALS).where(PROPOSALS.c.id == proposal))).mappings().first()
+    if row is None:
+        return None
+    body = msgspec.json.decode(row["body"])
+    return Proposal(
+        id=row["id"],
+        purpose=Purpose(row["purpose"]),
+        state=State(row["state"]),
+        cluster=row["cluster"],
+        alteration=_alteration(body["alteration"]),
+        pod=msgspec.convert(body["pod"], ObjectRef),
+        pod_uid=body["pod_uid"],
+        remedy=body["remedy"],
+        language=body["language"],
+        requester=row["requester"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        parent=row["parent"],
+        place=msgspec.json.decode(row["place"], type=Place),
+        approvers=msgspec.json.decode(row["approvers"], type=tuple[str, ...]),
+        approved_at=row["approved_at"],
+        applied_at=row["applied_at"],
+        attempt=msgspec.json.decode(row["attempt"], type=Attempt | None),
+        facts=msgspec.json.decode(row["facts"]),
+    )
+
+
+def _alteration(written: dict[str, Any]) -> Alteration:
+    target = msgspec.convert(written["target"], ObjectRef)
+    steps = {name: tuple(written[name]) for name in ("patch", "undo")}
+    return Alteration(**{**written, **steps, "target": target})
