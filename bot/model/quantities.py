@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 NANO: Final = 10**9
@@ -82,6 +83,11 @@ class Quantity:
         return cls(-nano if sign == "-" else nano, _as_stored(nano, form))
 
     @classmethod
+    def known(cls, text: str | int | float) -> "Quantity":
+        """As `parse`, from memory where the text was read before: thousands of nodes have the same few amounts."""
+        return _known(text) if isinstance(text, str | int | float) else cls.parse(text)
+
+    @classmethod
     def of(cls, whole: int, form: Format = Format.DECIMAL_SI) -> "Quantity":
         """A whole number of units: `Quantity.of(8)` GPUs, `Quantity.of(2**30, Format.BINARY_SI)` bytes."""
         return cls(whole * NANO, form)
@@ -125,6 +131,11 @@ class Quantity:
 
     def __repr__(self) -> str:
         return f"Quantity({self})"
+
+
+@lru_cache(maxsize=4096, typed=True)  # typed, for 1 == True
+def _known(text: str | int | float) -> Quantity:
+    return Quantity.parse(text)
 
 
 def _as_stored(nano: int, form: Format) -> Format:

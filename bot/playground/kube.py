@@ -1,4 +1,4 @@
-"""A small Kubernetes API server over plain manifests: discovery, get, list (selectors, pages, metadata only), pod logs.
+"""A small Kubernetes API server over plain manifests: discovery, get, list (selectors, pages, metadata only), watch, pod logs.
 
 It answers as the real one does, down to Status objects, and misbehaves on request: see `Fault`.
 """
@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import yaml
 from aiohttp import web
 
-Manifest = dict[str, Any]
+from bot.playground.kube_history import History, Manifest
+
 CLUSTER_SCOPED: Final = frozenset(
     {"Node", "Namespace", "PersistentVolume", "StorageClass", "NodePool", "NodeClaim", "EC2NodeClass", "NodeClass"}
 )
@@ -46,19 +47,36 @@ class FakeKube:
     logs: dict[str, bytes] = field(default_factory=dict)
     """`namespace/pod` -> the log."""
     faults: dict[str, Fault] = field(default_factory=dict)
-    """The end of a path (`/nodepools`) -> what is wrong with it."""
+    """The end of a path (`/nodepools`; `/nodepools?watch` when it is watched) -> what is wrong with it."""
     token: str = "good"
     served: frozenset[str] = frozenset()
     """apiVersions that are served though there is no object of them."""
     url: str = ""
     requests: list[web.Request] = field(default_factory=list)
     most_at_once: int = 0
+    history: History = field(default_factory=History)
     _running: int = 0
     _faulted: dict[str, int] = field(default_factory=dict)
 
     @property
     def paths(self) -> list[str]:
         return [request.path for request in self.requests]
+
+    def put(self, manifest: Manifest) -> None:
+        """Makes or changes an object; whoever watches is told."""
+        known = self._without(manifest)
+        self.objects.append(manifest)
+        self.history.record("MODIFIED" if known else "ADDED", manifest)
+
+    def remove(self, manifest: Manifest) -> None:
+        """Deletes an object; whoever watches is told."""
+        self._without(manifest)
+        self.history.record("DELETED", manifest)
+
+    def _without(self, manifest: Manifest) -> bool:
+        before = len(self.objects)
+        self.objects = [o for o in self.objects if _identity(o) != _identity(manifest)]
+        return len(self.objects) < before
 
     def kubeconfig(self, folder: Path, *, user: Manifest | None = None) -> Path:
         """A kubeconfig for this server; `user` instead of the right token."""
@@ -88,14 +106,24 @@ class FakeKube:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return status(401, "Unauthorized")
+        watch = "?watch" if "watch" in request.query else ""
+        fault = self._fault(f"{request.path}{watch}")
+        if fault is not None:
+            if fault.hang:
+                await asyncio.sleep(3600)
+            if fault.body:
+                return web.Response(status=fault.status or 200, body=fault.body, content_type="text/html")
+            return status(fault.status, fault.message, fault.headers)
+        return await self._well(request)
+
+    def _fault(self, place: str) -> Fault | None:
         for end, fault in self.faults.items():
-            if request.path.endswith(end) and self._faulted.get(end, 0) < fault.times:
+            if place.endswith(end) and self._faulted.get(end, 0) < fault.times:
                 self._faulted[end] = self._faulted.get(end, 0) + 1
-                if fault.hang:
-                    await asyncio.sleep(3600)
-                if fault.body:
-                    return web.Response(status=fault.status or 200, body=fault.body, content_type="text/html")
-                return status(fault.status, fault.message, fault.headers)
+                return fault
+        return None
+
+    async def _well(self, request: web.Request) -> web.StreamResponse:
         match = re.fullmatch(r"/(?:api/(v1)|apis/([^/]+/[^/]+))(/.*)?", request.path)
         if match is None:
             return status(404, "the server could not find the requested resource")
@@ -104,6 +132,8 @@ class FakeKube:
             return self._discovery(api_version)
         namespace = rest[1] if rest[0] == "namespaces" and len(rest) > 2 else ""
         plural, *more = rest[2:] if namespace else rest
+        if "watch" in request.query:
+            return await self.history.serve(request, lambda o: _selected(request, o, api_version, namespace, plural))
         return self._read(request, api_version, namespace, plural, more)
 
     def _discovery(self, api_version: str) -> web.Response:
@@ -111,7 +141,7 @@ class FakeKube:
         if not kinds and api_version not in self.served | {"v1"}:
             return status(404, "the server could not find the requested resource")
         resources = [
-            {"name": plural_of(k), "kind": k, "namespaced": k not in CLUSTER_SCOPED, "verbs": ["get", "list"]}
+            {"name": plural_of(k), "kind": k, "namespaced": k not in CLUSTER_SCOPED, "verbs": ["get", "list", "watch"]}
             for k in sorted(kinds)
         ]
         return web.json_response({"kind": "APIResourceList", "groupVersion": api_version, "resources": resources})
@@ -128,7 +158,7 @@ class FakeKube:
             if plural_of(o["kind"]) == plural and namespace in ("", o["metadata"].get("namespace", ""))
         ]
         if not more:
-            return listed(request, found, api_version)
+            return listed(request, found, api_version, self.history.version)
         one = next((o for o in found if o["metadata"]["name"] == more[0]), None)
         if one is None:
             return status(404, f'{plural} "{more[0]}" not found')
@@ -150,7 +180,20 @@ def status(code: int, message: str, headers: Mapping[str, str] | None = None) ->
     return web.json_response(body, status=code, headers=dict(headers or {}))
 
 
-def listed(request: web.Request, found: list[Manifest], api_version: str) -> web.Response:
+def _identity(manifest: Manifest) -> tuple[str, str, str]:
+    return manifest["kind"], manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"]
+
+
+def _selected(request: web.Request, manifest: Manifest, api_version: str, namespace: str, plural: str) -> bool:
+    return (
+        (manifest["apiVersion"], plural_of(manifest["kind"])) == (api_version, plural)
+        and namespace in ("", manifest["metadata"].get("namespace", ""))
+        and fields_match(manifest, request.query.get("fieldSelector", ""))
+        and labels_match(manifest, request.query.get("labelSelector", ""))
+    )
+
+
+def listed(request: web.Request, found: list[Manifest], api_version: str, version: int) -> web.Response:
     query = request.query
     chosen = [
         o
@@ -162,7 +205,7 @@ def listed(request: web.Request, found: list[Manifest], api_version: str) -> web
     items: Iterable[Manifest] = chosen[start:end]
     if "as=PartialObjectMetadataList" in request.headers.get("Accept", ""):
         items = [{"kind": "PartialObjectMetadata", "metadata": o["metadata"]} for o in items]
-    meta = {"resourceVersion": "1", **({"continue": str(end)} if end < len(chosen) else {})}
+    meta = {"resourceVersion": str(version), **({"continue": str(end)} if end < len(chosen) else {})}
     # items of built-in kinds come without apiVersion and kind
     plain = [{k: v for k, v in o.items() if api_version != "v1" or k not in ("apiVersion", "kind")} for o in items]
     return web.json_response({"kind": "List", "apiVersion": api_version, "metadata": meta, "items": plain})

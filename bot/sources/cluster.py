@@ -22,7 +22,7 @@ from bot.sources.logs import LogTail
 from bot.sources.neighbours import observe_neighbours, observe_placed, unique
 from bot.sources.owners import Discovery, controller_of, observe_owners
 from bot.sources.pod_search import Candidates, PodQuestion, Search
-from bot.sources.reading import Reader, decode_json
+from bot.sources.reading import Reader, Standing, decode_json
 from bot.sources.resources import EVENTS, PODS, is_name, none_of
 from bot.sources.storage import observe_storage
 
@@ -41,10 +41,21 @@ Answer = TypeVar("Answer")
 
 
 class Cluster:
-    """One cluster. Keeps nothing between questions but what API discovery said."""
+    """One cluster. Keeps nothing between questions but what API discovery said.
 
-    def __init__(self, api: KubeApi, *, name: str = "", installation: Installation | None = None) -> None:
+    `standing`: who keeps the collections that every question needs (a Mirror); without it they are listed each time.
+    """
+
+    def __init__(
+        self,
+        api: KubeApi,
+        *,
+        name: str = "",
+        installation: Installation | None = None,
+        standing: Standing | None = None,
+    ) -> None:
         self._api = api
+        self._standing = standing
         self._name = name
         self._installation = installation or Installation()
         self._discovery = Discovery()
@@ -84,7 +95,7 @@ class Cluster:
 
     async def observe_world(self, pod: Pod, now: datetime) -> World:
         """What bears on the pod. Raises ClusterUnreachable, CredentialsExpired; all other trouble is in `missing`."""
-        reader = Reader(self._api)
+        reader = Reader(self._api, self._standing)
         try:
             async with asyncio.TaskGroup() as group:
                 side = group.create_task(observe_karpenter(reader, self._installation, LogTail.about(pod)))
@@ -113,7 +124,7 @@ class Cluster:
 
         Raises as `observe_world`.
         """
-        reader = Reader(self._api)
+        reader = Reader(self._api, self._standing)
         try:
             side = await observe_karpenter(reader, self._installation, LogTail(()))
         except ExceptionGroup as failed:

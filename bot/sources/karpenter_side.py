@@ -69,7 +69,7 @@ async def observe_karpenter(reader: Reader, installation: Installation, tail: Lo
     async with asyncio.TaskGroup() as group:
         pools = group.create_task(_observe_pools(reader))
         claims = group.create_task(_observe_versions(reader, KARPENTER, "nodeclaims", NodeClaim))
-        nodes = group.create_task(reader.many(NODES, Node, page=_NODES_A_PAGE))
+        nodes = group.create_task(_observe_nodes(reader))
         daemons = group.create_task(_observe_daemons(reader, nodes))
         events = group.create_task(_observe_events(reader))
         controllers = group.create_task(_observe_controllers(reader, installation, tail))
@@ -94,6 +94,14 @@ async def observe_karpenter(reader: Reader, installation: Installation, tail: Lo
     )
 
 
+async def _observe_nodes(reader: Reader) -> tuple[Node, ...]:
+    try:
+        return await reader.all_of(NODES, Node, page=_NODES_A_PAGE)
+    except ReadFailed as failure:
+        reader.lacks(missing_read(failure, "list", NODES.full_name))
+        return ()
+
+
 async def _observe_versions(
     reader: Reader, group: str, plural: str, kind: type[AnyObject]
 ) -> tuple[AnyObject, ...] | None:
@@ -101,7 +109,7 @@ async def _observe_versions(
     for version in VERSIONS:
         resource = Resource(group=group, version=version, plural=plural, namespaced=False)
         try:
-            return tuple([item async for page in reader.pages(resource, kind) for item in page])
+            return await reader.all_of(resource, kind)
         except ReadFailed as failure:
             if failure.status != 404:
                 reader.lacks(missing_read(failure, "list", resource.full_name))
@@ -122,7 +130,7 @@ async def _observe_pools(reader: Reader) -> tuple[tuple[NodePool, ...], tuple[EC
     auto_mode: tuple[EC2NodeClass, ...] = ()
     if AUTO_MODE in groups:
         resource = Resource(group=AUTO_MODE, plural="nodeclasses", namespaced=False)
-        auto_mode = await reader.many(resource, EC2NodeClass)
+        auto_mode = await reader.many(resource, EC2NodeClass)  # rare and few: not worth a watch
     if classes is None and groups - {AUTO_MODE}:
         name = f"ec2nodeclasses.{KARPENTER_AWS}"
         reader.lacks(Missing(what=name, why=f"the cluster does not serve {name}"))

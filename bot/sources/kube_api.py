@@ -6,8 +6,9 @@ megabytes on big lists, are never built.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -46,6 +47,17 @@ class KubeApi(Protocol):
 
     def stream(self, path: str, query: Query = ()) -> AsyncIterator[bytes]:
         """The same for a body that may be too big to hold, in chunks."""
+        ...
+
+
+class WatchApi(KubeApi, Protocol):
+    """A KubeApi that can also be told what changes."""
+
+    def watch(self, path: str, query: Query, silence: float) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """An answer that goes on for as long as the server likes, line by line; open once it is entered.
+
+        Raises ReadFailed, also when nothing came for `silence` seconds, ClusterUnreachable, CredentialsExpired.
+        """
         ...
 
 
@@ -92,6 +104,26 @@ class KubeConnection:
         finally:
             answer.release()
 
+    @asynccontextmanager
+    async def watch(self, path: str, query: Query, silence: float) -> AsyncIterator[AsyncIterator[bytes]]:
+        answer = await self._answer("GET", path, query, {"Accept": JSON}, None, silence)
+        try:
+            _keep_alive(answer)
+            async with aclosing(self._lines(answer, silence)) as lines:
+                yield lines
+        finally:
+            answer.close()  # not released: there is no end to wait for
+
+    async def _lines(self, answer: "ClientResponse", silence: float) -> AsyncGenerator[bytes, None]:
+        line = bytearray()
+        with _translated(self.server, silence):
+            async for chunk in answer.content.iter_chunked(_CHUNK):
+                first, *others = chunk.split(b"\n")
+                line += first
+                for other in others:
+                    yield bytes(line)
+                    line = bytearray(other)
+
     async def request(
         self,
         method: str,
@@ -112,15 +144,22 @@ class KubeConnection:
             return await answer.read()
 
     async def _answer(
-        self, method: str, path: str, query: Query, headers: dict[str, str], body: object
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        headers: dict[str, str],
+        body: object,
+        silence: float | None = None,
     ) -> "ClientResponse":
-        """A successful answer, its body not read yet."""
+        """A successful answer, its body not read yet: all of it within CALL_SECONDS, or without an end, but never silent
+        for so many seconds."""
         attempts = _ATTEMPTS if method == "GET" else 1
         renewed = False
         while True:
             attempts -= 1
             try:
-                answer = await self._send(method, path, query, headers, body)
+                answer = await self._send(method, path, query, headers, body, silence)
             except ReadFailed as broken:
                 # who asked waits: a server that was silent once is not waited for twice
                 if not attempts or isinstance(broken.__cause__, TimeoutError):
@@ -152,11 +191,18 @@ class KubeConnection:
                 raise CredentialsExpired(f"{self.server}: no new credentials: {_one_line(error)}") from error
 
     async def _send(
-        self, method: str, path: str, query: Query, headers: dict[str, str], body: object
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        headers: dict[str, str],
+        body: object,
+        silence: float | None,
     ) -> "ClientResponse":
         from aiohttp import ClientTimeout  # noqa: PLC0415 (see open_connection)
 
-        timeout = ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS)
+        total = CALL_SECONDS if silence is None else None
+        timeout = ClientTimeout(total=total, sock_connect=CONNECT_SECONDS, sock_read=silence)
         with _translated(self.server):
             # `param_serialize` is where the package refreshes and sends the token.
             args = await self._client.param_serialize(
@@ -168,8 +214,11 @@ class KubeConnection:
 
 
 @contextmanager
-def _translated(server: str) -> Iterator[None]:
-    """aiohttp's errors as the sources': no way to the server is an error of its own, anything else a failed read."""
+def _translated(server: str, seconds: float | None = None) -> Iterator[None]:
+    """aiohttp's errors as the sources': no way to the server is an error of its own, anything else a failed read.
+
+    `seconds`: how long an answer was waited for, for the message.
+    """
     import aiohttp  # noqa: PLC0415 (see open_connection)
 
     try:
@@ -177,13 +226,25 @@ def _translated(server: str) -> Iterator[None]:
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
         raise ClusterUnreachable(f"cannot reach the API server {server}: {_one_line(error)}") from error
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise ReadFailed(0, _no_answer(error)) from error
+        raise ReadFailed(0, _no_answer(error, seconds or CALL_SECONDS)) from error
 
 
-def _no_answer(error: Exception) -> str:
+def _no_answer(error: Exception, seconds: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"no answer within {CALL_SECONDS:.0f} s"
+        return f"no answer within {seconds:.0f} s"
     return f"the connection broke off ({_one_line(error) or type(error).__name__})"
+
+
+def _keep_alive(answer: "ClientResponse") -> None:
+    """Lets the kernel ask after a silent peer: one that is gone without goodbye is noticed within half a minute."""
+    transport = answer.connection.transport if answer.connection else None
+    sock = transport.get_extra_info("socket") if transport else None
+    if sock is None:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):  # macOS lacks the first in older Pythons
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def _failure(answer: "ClientResponse") -> ReadFailed:

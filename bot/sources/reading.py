@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Generic
+from typing import Any, Final, Generic, Protocol
 
 import msgspec
 
@@ -19,6 +21,7 @@ CONCURRENT_READS: Final = 16
 
 class ListMeta(Object, frozen=True):
     continue_: str = msgspec.field(name="continue", default="")
+    resource_version: str = ""
 
 
 class Page(Object, Generic[AnyObject], frozen=True):
@@ -46,12 +49,29 @@ def _page_decoder(kind: type[Object]) -> "msgspec.json.Decoder[Page[Any]]":
     return decoder(Page[kind])  # type: ignore[valid-type]
 
 
+class Standing(Protocol):
+    """Whoever keeps whole collections up to date (bot/sources/mirror.py)."""
+
+    async def all_of(self, resource: Resource, kind: type[AnyObject]) -> "Seen[AnyObject]":
+        """All objects of the kind. Raises ReadFailed, ClusterUnreachable, CredentialsExpired."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen(Generic[AnyObject]):
+    """A collection as it is now or, with a gap that says so, as it was."""
+
+    items: tuple[AnyObject, ...]
+    gaps: tuple[Missing, ...] = ()
+
+
 class Reader:
     """Reads for one question. `missing` collects what could not be read; concurrent reads share one bound."""
 
-    def __init__(self, api: KubeApi) -> None:
+    def __init__(self, api: KubeApi, standing: Standing | None = None) -> None:
         self.missing: list[Missing] = []
         self._api = api
+        self._standing = standing
         self._room = asyncio.Semaphore(CONCURRENT_READS)
 
     async def get_bytes(self, path: str, query: Query = (), accept: str = JSON) -> bytes:
@@ -81,6 +101,15 @@ class Reader:
         except MalformedObjectError as error:
             self.lacks(Missing(what=f"{resource.full_name} {name}", why=f"malformed: {error}"))
         return None
+
+    async def all_of(self, resource: Resource, kind: type[AnyObject], *, page: int = PAGE) -> tuple[AnyObject, ...]:
+        """A whole collection: from who keeps it up to date, else listed, `page` at a time. Raises ReadFailed."""
+        if self._standing is None:
+            return tuple([item async for items in self.pages(resource, kind, page=page) for item in items])
+        seen = await self._standing.all_of(resource, kind)
+        for gap in seen.gaps:
+            self.lacks(gap)
+        return seen.items
 
     async def many(
         self,
@@ -122,13 +151,29 @@ class Reader:
         accept: str = JSON,
         page: int = PAGE,
     ) -> AsyncGenerator[tuple[AnyObject, ...], None]:
-        """A list, page by page. Raises ReadFailed, also half-way."""
+        """A list's items, page by page. Raises ReadFailed, also half-way."""
+        whole = self.whole_pages(resource, kind, namespace=namespace, query=query, accept=accept, page=page)
+        async with aclosing(whole) as pages:
+            async for one in pages:
+                yield one.items
+
+    async def whole_pages(
+        self,
+        resource: Resource,
+        kind: type[AnyObject],
+        *,
+        namespace: str = "",
+        query: Query = (),
+        accept: str = JSON,
+        page: int = PAGE,
+    ) -> AsyncGenerator[Page[AnyObject], None]:
+        """A list, page by page, with what the server says about the list. Raises ReadFailed, also half-way."""
         token = ""
         while True:
             more = [("continue", token)] if token else []
             body = await self.get_bytes(resource.path(namespace), [*query, ("limit", str(page)), *more], accept)
             answer = self._decode_page(body, kind, resource)
-            yield answer.items
+            yield answer
             token = answer.metadata.continue_
             if not token:
                 return
