@@ -23,6 +23,7 @@ from bot.sources.cluster import Cluster
 from bot.sources.ec2 import Ec2, Ec2Question
 from bot.sources.karpenter_side import Installation
 from bot.sources.kube_api import KubeConnection, open_connection
+from bot.sources.mirror import Mirror
 from bot.sources.pod_search import PodQuestion, find_pod
 from bot.sources.regions import region_of
 from bot.sources.snapshot import read_snapshot
@@ -79,12 +80,39 @@ async def connect(place: Place) -> KubeConnection:
     return await open_connection(kubeconfig=place.kubeconfig, context=place.context, in_cluster=place.in_cluster)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """A cluster that stays connected. Questions go to `cluster`; whoever wants to be told of changes asks `mirror`."""
+
+    connection: KubeConnection
+    mirror: Mirror
+    cluster: Cluster
+
+    async def close(self) -> None:
+        await self.mirror.close()
+        await self.connection.close()
+
+
+async def stay_connected(place: Place, name: str = "") -> Connected:
+    """A connection for many questions: what all of them need is watched from the first on. Raises ClusterUnreachable."""
+    connection = await connect(place)
+    mirror = Mirror(connection)
+    cluster = Cluster(connection, name=name or place.context, installation=place.installation, standing=mirror)
+    return Connected(connection=connection, mirror=mirror, cluster=cluster)
+
+
 async def observed(cluster: Cluster, ec2: Ec2, place: Place, question: PodQuestion, clock: Clock) -> tuple[World, Pod]:
     """The pod and everything that bears on it, EC2's facts included. Raises the SourceErrors."""
     pod = await cluster.observe_pod(question)
-    world = await cluster.observe_world(pod, clock())
-    facts = await ec2.observe_ec2(_ec2_question(world, place))
-    return replace(world, ec2=facts.facts, missing=(*world.missing, *facts.missing)), pod
+    return await with_ec2(await cluster.observe_world(pod, clock()), ec2, place), pod
+
+
+async def with_ec2(world: World, ec2: Ec2, place: Place) -> World:
+    """The World with EC2's facts about its region and subnets."""
+    subnets = frozenset(s.id for c in world.node_classes for s in c.status.subnets)
+    region = region_of(world, place.region)
+    facts = await ec2.observe_ec2(Ec2Question(region=region, account=place.account, subnet_ids=subnets))
+    return replace(world, ec2=facts.facts, missing=(*world.missing, *facts.missing))
 
 
 async def observed_nodepools(place: Place, clock: Clock = wall_clock) -> World:
@@ -93,16 +121,9 @@ async def observed_nodepools(place: Place, clock: Clock = wall_clock) -> World:
     try:
         async with await connect(place) as api:
             cluster = Cluster(api, name=place.context, installation=place.installation)
-            world = await cluster.observe_nodepools(clock())
-            facts = await ec2.observe_ec2(_ec2_question(world, place))
+            return await with_ec2(await cluster.observe_nodepools(clock()), ec2, place)
     finally:
         ec2.close()
-    return replace(world, ec2=facts.facts, missing=(*world.missing, *facts.missing))
-
-
-def _ec2_question(world: World, place: Place) -> Ec2Question:
-    subnets = frozenset(s.id for c in world.node_classes for s in c.status.subnets)
-    return Ec2Question(region=region_of(world, place.region), account=place.account, subnet_ids=subnets)
 
 
 async def record(place: Place, question: PodQuestion, folder: Path, clock: Clock = wall_clock) -> Path:
@@ -141,6 +162,15 @@ async def diagnosis_of(
         world = await cluster.observe_placements(world)
         diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)
     return diagnosis
+
+
+async def prepare(cluster: Cluster, shared: Shared, place: Place, clock: Clock = wall_clock) -> None:
+    """Reads what does not depend on a pod, so that the first question finds it: watches, EC2's facts, instance types.
+
+    Raises the SourceErrors.
+    """
+    world = await with_ec2(await cluster.observe_nodepools(clock()), shared.ec2, place)
+    await asyncio.to_thread(shared.catalogues.of, world)
 
 
 async def answer_live(place: Place, question: PodQuestion, clock: Clock = wall_clock) -> Answered:

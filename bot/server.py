@@ -22,7 +22,6 @@ from bot.slack.floor import Part
 from bot.slack.questions import Why
 from bot.slack.services import Answered, Asker, Candidate, Choose, Failed, Reply, Verb
 from bot.sources.aws import Account
-from bot.sources.cluster import Cluster
 from bot.sources.ec2 import Ec2
 from bot.sources.errors import (
     ClusterUnreachable,
@@ -33,7 +32,6 @@ from bot.sources.errors import (
     SourceError,
 )
 from bot.sources.karpenter_side import Installation
-from bot.sources.kube_api import KubeConnection
 from bot.sources.pod_search import PodQuestion
 from bot.store import Store, StoreUnavailable, open_store
 
@@ -53,10 +51,9 @@ class Desk:
     def __init__(self, config: Config, playbooks: Playbooks, ec2: Ec2 | None = None) -> None:
         self._config = config
         self._playbooks = playbooks
-        self._ec2 = ec2 or Ec2()
-        self._catalogues = Catalogues()
+        self._shared = app.Shared(ec2=ec2 or Ec2(), catalogues=Catalogues())
         self._answers: OrderedDict[str, Diagnosis] = OrderedDict()
-        self._connections: dict[str, tuple[KubeConnection, Cluster]] = {}
+        self._connected: dict[str, app.Connected] = {}
         self._connecting = asyncio.Lock()
 
     async def why(self, question: Why, asker: Asker) -> Reply:  # noqa: ARG002 (who asks matters to proposals)
@@ -90,24 +87,30 @@ class Desk:
 
     async def close(self) -> None:
         """Ends every connection and thread."""
-        for connection, _ in self._connections.values():
-            await connection.close()
-        self._ec2.close()
+        for connected in self._connected.values():
+            await connected.close()
+        self._shared.ec2.close()
+
+    async def prepare(self) -> None:
+        """Connects to every cluster and reads what all questions need; trouble is left for the questions to tell."""
+        for config in self._config.clusters:
+            try:
+                connected = await self.connected(config)
+                await app.prepare(connected.cluster, self._shared, _place(self._config, config))
+            except SourceError as error:
+                LOG.warning("cluster %s: %s", config.name or config.context or "(current context)", error)
+
+    async def connected(self, config: ClusterConfig) -> app.Connected:
+        """The cluster's connection, made at its first use. Raises ClusterUnreachable."""
+        async with self._connecting:
+            if config.name not in self._connected:
+                place = _place(self._config, config)
+                self._connected[config.name] = await app.stay_connected(place, config.name)
+        return self._connected[config.name]
 
     async def _diagnosis(self, config: ClusterConfig, question: PodQuestion) -> Diagnosis:
-        cluster = await self._cluster(config)
-        shared = app.Shared(ec2=self._ec2, catalogues=self._catalogues)
-        return await app.diagnosis_of(cluster, shared, _place(self._config, config), question)
-
-    async def _cluster(self, config: ClusterConfig) -> Cluster:
-        async with self._connecting:
-            known = self._connections.get(config.name)
-            if known is None:
-                place = _place(self._config, config)
-                connection = await app.connect(place)
-                cluster = Cluster(connection, name=config.name or config.context, installation=place.installation)
-                known = self._connections[config.name] = (connection, cluster)
-        return known[1]
+        cluster = (await self.connected(config)).cluster
+        return await app.diagnosis_of(cluster, self._shared, _place(self._config, config), question)
 
     def _rendered(self, diagnosis: Diagnosis, language: str) -> Rendered:
         rendered = render(focused(diagnosis), self._playbooks, language or self._config.language)
@@ -159,10 +162,13 @@ async def built(config: Config, playbooks: Playbooks) -> AsyncIterator[serving.B
     """Everything behind the door, and its tidy end. Raises StoreUnavailable."""
     async with open_store(config.store.url) as store:
         desk = Desk(config, playbooks)
+        preparing = asyncio.create_task(desk.prepare())
         try:
             bot = Bot(config=config, playbooks=playbooks, store=store, desk=desk)
             yield serving.Behind(services=desk, verbs=verbs(bot), parts=parts(bot))
         finally:
+            preparing.cancel()
+            await asyncio.gather(preparing, return_exceptions=True)
             await desk.close()
 
 

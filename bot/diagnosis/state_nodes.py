@@ -4,14 +4,16 @@ Mirrors karpenter pkg/controllers/state/statenode.go and cluster.go (v1.15): unt
 for it, and until it is initialised the NodeClaim fills in what kubelet has not reported yet.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from bot.model.karpenter import NodeClaim
 from bot.model.kubernetes import Node, Taint
-from bot.model.labels import HOSTNAME, INITIALIZED, REGISTERED
-from bot.model.quantities import Quantity, Resources
+from bot.model.labels import HOSTNAME, INITIALIZED, NODEPOOL, REGISTERED
+from bot.model.quantities import Quantity, Resources, total
 from bot.model.world import World
 
 NODES: Final = "nodes"
@@ -100,10 +102,43 @@ class StateNode:
         return known if self.initialized else {**known, **{k: v for k, v in promised.items() if not known.get(k)}}
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Instances:
+    """A World's nodes and NodeClaims, compared by identity: an edited World that has the same ones needs no new sums."""
+
+    nodes: tuple[Node, ...]
+    claims: tuple[NodeClaim, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Instances) and self.nodes is other.nodes and self.claims is other.claims
+
+    def __hash__(self) -> int:
+        return hash((id(self.nodes), id(self.claims)))
+
+
 def state_nodes(world: World) -> Iterator[StateNode]:
     """Every node and every launched NodeClaim, joined by provider id; NodeClaims not yet launched are not in the state."""
-    claims = {c.status.provider_id: c for c in world.node_claims if c.status.provider_id}
-    for node in world.nodes:
+    return _joined(world.nodes, world.node_claims)
+
+
+def capacity_of_pools(world: World) -> Mapping[str, Resources]:
+    """NodePool name to the capacity of its nodes and NodeClaims that are not being deleted, as its limits count it."""
+    return _capacity_of_pools(_Instances(world.nodes, world.node_claims))
+
+
+@lru_cache(maxsize=2)
+def _capacity_of_pools(instances: _Instances) -> Mapping[str, Resources]:
+    parts: defaultdict[str, list[Resources]] = defaultdict(list)
+    for one in _joined(instances.nodes, instances.claims):
+        pool = one.labels.get(NODEPOOL)
+        if pool is not None and not one.deleting:
+            parts[pool].append(one.capacity)
+    return {pool: total(capacities) for pool, capacities in parts.items()}
+
+
+def _joined(nodes: tuple[Node, ...], node_claims: tuple[NodeClaim, ...]) -> Iterator[StateNode]:
+    claims = {c.status.provider_id: c for c in node_claims if c.status.provider_id}
+    for node in nodes:
         yield StateNode(node=node, claim=claims.pop(node.spec.provider_id, None))
     for claim in claims.values():
         yield StateNode(node=None, claim=claim)

@@ -12,7 +12,7 @@ from bot.diagnosis.daemons import DaemonPod, Daemons, Grounds, overhead_groups
 from bot.diagnosis.releases import MIN_VALUES_WITHIN, Version
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
 from bot.diagnosis.space import Space, Types, indexed
-from bot.diagnosis.state_nodes import state_nodes
+from bot.diagnosis.state_nodes import capacity_of_pools
 from bot.model.karpenter import NodePool
 from bot.model.labels import (
     AUTO_MODE_DOMAIN,
@@ -23,7 +23,7 @@ from bot.model.labels import (
     REGISTERED,
     WELL_KNOWN,
 )
-from bot.model.quantities import Resources, less, total
+from bot.model.quantities import Resources, less
 from bot.model.world import Refused, World
 
 NODE_CLASSES: Final = frozenset(
@@ -168,11 +168,7 @@ def remaining_limits(world: World, pool: NodePool) -> Resources | None:
     """
     if not pool.spec.limits:
         return None
-    name = pool.metadata.name
-    return less(
-        pool.spec.limits,
-        total(n.capacity for n in state_nodes(world) if n.labels.get(NODEPOOL) == name and not n.deleting),
-    )
+    return less(pool.spec.limits, capacity_of_pools(world).get(pool.metadata.name, {}))
 
 
 def within_limits(space: Space, types: Types, remaining: Resources | None) -> Types:

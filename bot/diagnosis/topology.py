@@ -6,11 +6,12 @@ topologynodefilter.go} (v1.15). Where Karpenter takes a random one of equal doma
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from bot.diagnosis.pods import Variant, first_variant, tolerates
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
 from bot.diagnosis.space import indexed
-from bot.diagnosis.state_nodes import state_nodes
+from bot.diagnosis.state_nodes import StateNode, state_nodes
 from bot.diagnosis.templates import ready_problem
 from bot.karpenter import TopologyRule
 from bot.model.karpenter import NodePool
@@ -141,9 +142,15 @@ class Topology:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._nodes = {n.metadata.name: n for n in world.nodes}
-        self._active = tuple(n for n in state_nodes(world) if not n.deleting)
         self._universe: dict[str, dict[str, list[tuple[Taint, ...]]]] = {}
+
+    @cached_property
+    def _nodes(self) -> dict[str, Node]:
+        return {n.metadata.name: n for n in self._world.nodes}
+
+    @cached_property
+    def _active(self) -> tuple[StateNode, ...]:
+        return tuple(n for n in state_nodes(self._world) if not n.deleting)
 
     def groups(self, variant: Variant) -> tuple[Group, ...]:
         """The variant's own rules, then other pods' required anti-affinity that selects it (getMatchingTopologies)."""
