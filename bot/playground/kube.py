@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 from aiohttp import web
 
-from bot.playground.kube_history import History, Manifest
+from bot.playground.kube_history import History
 
+Manifest = dict[str, Any]
 CLUSTER_SCOPED: Final = frozenset(
     {"Node", "Namespace", "PersistentVolume", "StorageClass", "NodePool", "NodeClaim", "EC2NodeClass", "NodeClass"}
 )
