@@ -69,6 +69,8 @@ DAEMON_SETS: Final = Resource(group="apps", plural="daemonsets")
 STORAGE_CLASSES: Final = Resource(group="storage.k8s.io", plural="storageclasses", namespaced=False)
 
 KARPENTER: Final = "karpenter.sh"
+NODE_CLAIMS: Final = Resource(group=KARPENTER, plural="nodeclaims", namespaced=False)
+"""In the version of every Karpenter since 1.0 (see VERSIONS for the older one)."""
 KARPENTER_AWS: Final = "karpenter.k8s.aws"
 AUTO_MODE: Final = "eks.amazonaws.com"
 """The API group of EKS Auto Mode's own NodeClass; its NodePools and NodeClaims are `karpenter.sh`'s."""

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import pytest
 
@@ -19,12 +18,10 @@ from bot.sources.changes import Change, Changes
 from bot.sources.errors import CredentialsExpired, ReadFailed
 from bot.sources.kube_api import KubeConnection, open_connection
 from bot.sources.mirror import Mirror
-from bot.sources.resources import KARPENTER, NODES, PODS, Resource
+from bot.sources.resources import KARPENTER, NODE_CLAIMS, NODES, PODS
 from bot.sources.watching import Watched
 from tests.fakes.kube import FakeKube, Fault, serving
 from tests.sources.manifests import NODE, Manifest, pod, thing
-
-CLAIMS: Final = Resource(group=KARPENTER, plural="nodeclaims", namespaced=False)
 
 
 @dataclass(slots=True)
@@ -287,7 +284,7 @@ async def test_the_mirror_watches_what_is_read_and_follows_what_is_asked(tmp_pat
         await open_connection(kubeconfig=str(fake.kubeconfig(tmp_path))) as connection,
     ):
         mirror = Mirror(connection)
-        assert len((await mirror.all_of(CLAIMS, NodeClaim)).items) == 1
+        assert len((await mirror.all_of(NODE_CLAIMS, NodeClaim)).items) == 1
         async with mirror.following(PODS, Pod, namespace="train", query=wanted) as changes:
             assert (await anext(changes)).after.metadata.name == "trainer"  # type: ignore[union-attr]
             fake.put(pod("other", phase="Running"))
@@ -297,7 +294,7 @@ async def test_the_mirror_watches_what_is_read_and_follows_what_is_asked(tmp_pat
         while not all(state.live for state in mirror.states):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         for _ in range(3):
-            await mirror.all_of(CLAIMS, NodeClaim)
+            await mirror.all_of(NODE_CLAIMS, NodeClaim)
         assert len([p for p in fake.paths if p.endswith("/nodeclaims")]) == 2  # a list and a watch
         assert not any(path.endswith("/nodes") for path in fake.paths)
         await mirror.close()
