@@ -9,8 +9,11 @@ from dataclasses import replace
 from typing import Final
 
 from bot.diagnosis.disruption import loss
+from bot.diagnosis.gangs import partly_placed
 from bot.diagnosis.history import History, read_history, refused_offerings, statements
-from bot.diagnosis.lifecycle import after_decision, outside_karpenter
+from bot.diagnosis.launch_history import with_history
+from bot.diagnosis.lifecycle import after_decision, untold
+from bot.diagnosis.outside import outside_karpenter
 from bot.diagnosis.refusal import explain, message_of, offerings_left, types_left
 from bot.diagnosis.releases import NEWEST
 from bot.diagnosis.scheduling import Decision, Round, begin, solve
@@ -35,19 +38,26 @@ def diagnose(world: World, pod: Pod) -> Diagnosis:
         outside_karpenter(world, pod, history)
         or after_decision(world, pod, history)
         or nothing_to_try(world, pod, history)
-        or _decided(world, pod, history)
+        or _in_time(world, pod, history)
     )
     lost = loss(world, pod, history)
+    gang = partly_placed(world, pod) if found.verdict is Verdict.BLOCKED else None
     return replace(
         found,
         cluster=world.cluster,
         karpenter_version=world.karpenter_version,
         karpenter_says=statements(history, pod),
-        causes=(*found.causes, *((lost.cause,) if lost else ())),
+        causes=(*found.causes, *((gang,) if gang else ()), *((lost.cause,) if lost else ())),
         remedies=(*found.remedies, *(lost.remedies if lost else ())),
         missing=world.missing,
         unevaluated=unevaluated(world, pod, history) if found.verdict in _DECIDED else (),
     )
+
+
+def _in_time(world: World, pod: Pod, history: History) -> Diagnosis:
+    """Karpenter's decision, in the light of the launches that failed and of a NodeClaim that is stuck."""
+    found = _decided(world, pod, history)
+    return untold(world, pod, history, found) or with_history(world, pod, found, history)
 
 
 def _decided(world: World, pod: Pod, history: History) -> Diagnosis:

@@ -6,9 +6,10 @@ UnavailableOfferingsTTL); the marks live in Karpenter's memory, so they are read
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
+from bot.diagnosis.launches import MARK
 from bot.karpenter import (
     FleetError,
     LaunchFailure,
@@ -26,7 +27,6 @@ from bot.model.kubernetes import Event, Pod
 from bot.model.labels import CAPACITY_TYPE, SPOT
 from bot.model.world import Refused, World
 
-MARK: Final = timedelta(minutes=3)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ABOUT_POD: Final = frozenset({SignalKind.POD_REFUSED, SignalKind.POD_IGNORED, SignalKind.POD_DEFERRED})
 

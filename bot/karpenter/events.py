@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from bot.karpenter.catalogue import Reads, Row
+from bot.karpenter.catalogue_kubernetes import KUBERNETES_EVENTS
 from bot.karpenter.catalogue_nodes import EVENT_ROWS, LOG_ROWS
 from bot.karpenter.disruptions import parse_disruption
 from bot.karpenter.kube_scheduler import parse_scheduler_message
@@ -31,7 +32,7 @@ def _by_reason(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return dict(grouped)
 
 
-_EVENTS: Final = _by_reason(EVENT_ROWS)
+_EVENTS: Final = _by_reason((*KUBERNETES_EVENTS, *EVENT_ROWS))
 
 
 def read_line(line: LogLine) -> Signal:

@@ -12,7 +12,9 @@ from bot.karpenter.launch_failures import LaunchFailure
 
 
 class SignalKind(StrEnum):
-    """The kinds, in the order of a pod's way: decision, launch, joining, life and end of a node."""
+    """The kinds, in the order of a pod's way: decision, launch, joining, life and end of a node; then what Kubernetes
+    itself says of pods and nodes.
+    """
 
     POD_REFUSED = "pod-refused"
     POD_IGNORED = "pod-ignored"
@@ -88,6 +90,21 @@ class SignalKind(StrEnum):
     NODE_DELETED = "node-deleted"
     NODECLAIM_DELETED = "nodeclaim-deleted"
     GARBAGE_COLLECTED = "garbage-collected"
+
+    NODE_NOT_READY = "node-not-ready"
+    NODE_READY = "node-ready"
+    NODE_PRESSURE = "node-pressure"
+    NODE_REBOOTED = "node-rebooted"
+    NODE_REMOVED = "node-removed"
+    POD_LOST = "pod-lost"
+    POD_PREEMPTED = "pod-preempted"
+    POD_EVICTED_BY_KUBELET = "pod-evicted-by-kubelet"
+    SANDBOX_FAILED = "sandbox-failed"
+    IMAGE_PULLING = "image-pulling"
+    IMAGE_FAILED = "image-failed"
+    VOLUME_FAILED = "volume-failed"
+    ADMISSION_REJECTED = "admission-rejected"
+    PODS_NOT_CREATED = "pods-not-created"
 
     KARPENTER_VERSION = "karpenter-version"
     RECONCILE_FAILED = "reconcile-failed"

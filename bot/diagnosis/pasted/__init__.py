@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from bot.diagnosis.history import MARK
+from bot.diagnosis.launches import MARK
 from bot.diagnosis.pasted.conditions import read_conditions
 from bot.diagnosis.pasted.foreign import is_consolidation, read_foreign
 from bot.diagnosis.pasted.instance_types import Market
@@ -47,7 +47,9 @@ _ROOTS: Final = frozenset(
     {
         "not-authorized",
         "vcpu-quota-exceeded",
+        "fleet-quota-exceeded",
         "subnet-out-of-ips",
+        "reservation-exhausted",
         "capacity-unavailable",
         "launch-failed",
         "nodeclass-not-ready",

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from bot.diagnosis.pasted.launches import of_reason
+from bot.diagnosis.denials import denied_check, is_denied_check
+from bot.diagnosis.launches import reason_cause
 from bot.diagnosis.pasted.told import Told, cause, need, pool_of_claim
 from bot.karpenter import Signal, SignalKind
 from bot.model.diagnosis import Cause, Fact
@@ -34,7 +35,6 @@ _LINE: Final = re.compile(
     r'^[\s-]*"?(?P<key>[Kk]ind|[Nn]ame|[Mm]essage|[Rr]eason|[Ss]tatus|[Tt]ype)"?:\s+(?P<value>\S.*)'
 )
 _KINDS: Final = ("NodeClaim", "NodePool", "EC2NodeClass")
-_DENIED_CHECK: Final = "AuthCheckFailed"  # nodeclass/validation.go: the dry run of CreateFleet, RunInstances, ...
 _QUOTED: Final = re.compile(r'"([^"]{1,253})"')
 
 
@@ -91,13 +91,12 @@ def _causes(signal: Signal, condition: str, status: str) -> Iterator[Cause]:
     elif status != "False":
         return
     elif condition == "Launched":
-        yield of_reason(signal, reason, why)
+        yield reason_cause(signal, reason, why)
     elif condition == "Registered":
-        facts: dict[str, Fact] = {"nodeclaim": claim, "age": "", "reason": reason, "message": why}
+        facts: dict[str, Fact] = {"nodeclaim": claim, "age": "", "reason": reason, "message": why, "loops": 0}
         yield cause("not-registered", signal.message, (pool_of_claim(claim),), **facts)
-    elif reason.endswith(_DENIED_CHECK):
-        denied: dict[str, Fact] = {"nodeclaim": "", "operation": f"ec2:{reason.removesuffix(_DENIED_CHECK)}"}
-        yield cause("not-authorized", signal.message, (), message=why, **denied)
+    elif is_denied_check(reason):
+        yield cause("not-authorized", signal.message, (), **denied_check(reason, why))
     elif condition in _OF_CLASS or (condition in ("Ready", "ValidationSucceeded") and "EC2NodeClass" in signal.objects):
         yield _of_class(signal, condition, reason, why)
 
@@ -115,8 +114,10 @@ def _not_initialized(signal: Signal, reason: str, why: str) -> Iterator[Cause]:
     claim = signal.objects.get("NodeClaim", "")
     quoted = _QUOTED.search(why)
     if reason == "ResourceNotRegistered" and quoted:
-        facts: dict[str, Fact] = {"nodeclaim": claim, "node": signal.objects.get("Node", ""), "resource": quoted[1]}
+        where: dict[str, Fact] = {"nodeclaim": claim, "node": signal.objects.get("Node", "")}
+        facts: dict[str, Fact] = {**where, "resource": quoted[1], "state": "unknown", "plugin": ""}
         yield cause("device-plugin-missing", signal.message, (pool_of_claim(claim),), **facts)
     elif reason in ("StartupTaintsExist", "KnownEphemeralTaintsExist", "NodeNotReady"):
-        told: dict[str, Fact] = {"nodeclaim": claim, "reason": reason, "message": why}
+        taint = quoted[1] if quoted else ""
+        told: dict[str, Fact] = {"nodeclaim": claim, "reason": reason, "message": why, "taint": taint, "owner": ""}
         yield cause("not-initialized", signal.message, (pool_of_claim(claim),), **told)

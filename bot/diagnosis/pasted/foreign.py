@@ -37,7 +37,14 @@ def _gated(found: re.Match[str]) -> Told:
 
 
 def _not_ready(found: re.Match[str]) -> Told:
-    facts: dict[str, Fact] = {"node": found[1], "condition": "Ready", "since": "", "message": ""}
+    facts: dict[str, Fact] = {
+        "node": found[1],
+        "condition": "Ready",
+        "since": "",
+        "message": "",
+        "times": 0,
+        "others": (),
+    }
     needs = (need("node", node=found[1]),)
     return Told(topic="node-not-ready", causes=(cause("node-not-ready", found[0], (), **facts),), needs=needs)
 
@@ -56,7 +63,7 @@ def _no_field(found: re.Match[str]) -> Told:
 
 def _unregistered(found: re.Match[str]) -> Told:
     """The in-flight check of releases before v0.32."""
-    facts: dict[str, Fact] = {"nodeclaim": "", "node": "", "resource": found[1]}
+    facts: dict[str, Fact] = {"nodeclaim": "", "node": "", "resource": found[1], "state": "unknown", "plugin": ""}
     needs = (need("device-plugin", node="", resource=found[1]),)
     return Told(
         topic="device-plugin-missing", causes=(cause("device-plugin-missing", found[0], (), **facts),), needs=needs

@@ -60,14 +60,14 @@ _ABOUT: Final = (
 def _registration_timeout(signal: Signal) -> Told:
     claim = signal.objects.get("NodeClaim", "")
     age = signal.facts.get("ttl") or signal.facts.get("timeout") or ""
-    facts: dict[str, Fact] = {"nodeclaim": claim, "age": age, "reason": "", "message": ""}
+    facts: dict[str, Fact] = {"nodeclaim": claim, "age": age, "reason": "", "message": "", "loops": 0}
     found = cause("not-registered", signal.message, (pool_of_claim(claim),), **facts)
     return Told(topic="not-registered", causes=(found,), needs=(need("console"), need("nodeclaim", nodeclaim=claim)))
 
 
 def _taint_missing(signal: Signal) -> Told:
     claim = signal.objects.get("NodeClaim", "")
-    facts: dict[str, Fact] = {"nodeclaim": claim, "age": "", "reason": "UnregisteredTaintNotFound"}
+    facts: dict[str, Fact] = {"nodeclaim": claim, "age": "", "reason": "UnregisteredTaintNotFound", "loops": 0}
     message = signal.message
     found = cause("not-registered", message, (pool_of_claim(claim),), message=message, **facts)
     return Told(topic="not-registered", causes=(found,))
@@ -78,7 +78,7 @@ def _inconsistent(signal: Signal) -> Told:
     if found is None:
         return Told(topic="inconsistent", needs=(_need("node", signal), _need("nodeclaim", signal)))
     claim, node = signal.objects.get("NodeClaim", ""), signal.objects.get("Node", "")
-    facts: dict[str, Fact] = {"nodeclaim": claim, "node": node, "resource": found[1]}
+    facts: dict[str, Fact] = {"nodeclaim": claim, "node": node, "resource": found[1], "state": "unknown", "plugin": ""}
     look = need("device-plugin", node=node, resource=found[1])
     told = cause("device-plugin-missing", signal.message, (pool_of_claim(claim),), **facts)
     return Told(topic="device-plugin-missing", causes=(told,), needs=(look,))

@@ -4,13 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from bot.karpenter import Signal
+from bot.diagnosis.proven import LONGEST_EVIDENCE, at, cause, pool_of_claim
 from bot.model.diagnosis import Cause, Fact
 
-LONGEST_EVIDENCE: Final = 1_000
+__all__ = ["LONGEST_EVIDENCE", "Need", "Told", "at", "cause", "distinct", "merged", "need", "pool_of_claim"]
+
 _OF_POOL: Final = frozenset({"nodepools", "nodepool", "nodeclaim"})
-_WORDING: Final = _OF_POOL | {"message"}
-_OF_LAUNCH: Final = frozenset({"not-authorized", "vcpu-quota-exceeded", "subnet-out-of-ips", "nodeclass-not-ready"})
+_WORDING: Final = _OF_POOL | {"message", "policy", "resource", "encoded", "limit"}
+_OF_LAUNCH: Final = frozenset(
+    {"not-authorized", "vcpu-quota-exceeded", "fleet-quota-exceeded", "subnet-out-of-ips", "nodeclass-not-ready"}
+)
 """What a log line and an event about one thing say in different words."""
 READY: Final = "Ready"
 """The condition that only sums up others: of two causes, the one that names another condition says more."""
@@ -42,14 +45,6 @@ def need(need_id: str, **facts: Fact) -> Need:
     return Need(id=need_id, facts=facts)
 
 
-def cause(cause_id: str, evidence: str, nodepools: Iterable[str] = (), **facts: Fact) -> Cause:
-    """A cause that the text itself proves: its evidence is the sentence, its constraints lie out of sight."""
-    pools = tuple(pool for pool in nodepools if pool)
-    shown = evidence if len(evidence) <= LONGEST_EVIDENCE else evidence[: LONGEST_EVIDENCE - 1] + "…"
-    evidences = (shown,) if shown else ()
-    return Cause(id=cause_id, constraints=(), facts={"nodepools": pools, **facts}, evidence=evidences, nodepools=pools)
-
-
 def merged(causes: Iterable[Cause]) -> tuple[Cause, ...]:
     """Each cause once: the same id with the same facts for several NodePools is one cause of all of them."""
     found: dict[str, Cause] = {}
@@ -70,13 +65,3 @@ def merged(causes: Iterable[Cause]) -> tuple[Cause, ...]:
 def distinct(needs: Iterable[Need]) -> tuple[Need, ...]:
     """Each need once, in order."""
     return tuple({f"{one.id} {sorted(one.facts.items())!r}": one for one in needs}.values())
-
-
-def pool_of_claim(nodeclaim: str) -> str:
-    """The NodePool that a NodeClaim's name begins with (karpenter: nodeclaimtemplate.go, GenerateName `<NodePool>-`)."""
-    return nodeclaim.rpartition("-")[0]
-
-
-def at(signal: Signal) -> str:
-    """When it was said, as RFC 3339; "" where the text does not tell."""
-    return signal.time.isoformat() if signal.time else ""
