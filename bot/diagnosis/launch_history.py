@@ -12,7 +12,7 @@ from typing import Final
 
 from bot.diagnosis.denials import CREATE_ROLE, denial_facts, denied_check, is_denied_check
 from bot.diagnosis.history import History, qualified
-from bot.diagnosis.launches import CAUSE_OF_CODE, ORDER, launch_causes, mark_cause
+from bot.diagnosis.launches import CAUSE_OF_CODE, ORDER, launch_causes, mark_cause, unnamed_capacity
 from bot.diagnosis.pasted.told import merged
 from bot.diagnosis.proven import cause
 from bot.karpenter import LaunchFailure, Signal, SignalKind
@@ -28,6 +28,9 @@ FRESH: Final = timedelta(minutes=15)
 """A launch that failed longer ago says nothing of the pod's wait now."""
 _FAILED: Final = (K.LAUNCH_FAILED, K.LAUNCH_FAILED_ICE, K.NODECLASS_NOT_READY, K.NODECLASS_UNRESOLVED)
 _CAPACITY: Final = "capacity-unavailable"
+MANY: Final = 3
+"""So many NodeClaims that came to nothing are no bad luck any more."""
+REFUSED_BEFORE: Final = "refused-before"
 
 
 def nominated(history: History, pod: Pod) -> tuple[str, ...]:
@@ -73,15 +76,23 @@ def with_history(world: World, pod: Pod, found: Diagnosis, history: History) -> 
     that are left out not for lack of capacity, but for a quota, a permission, a full subnet; a denied NodeClass.
     """
     claims = nominated(history, pod)
-    if found.verdict is Verdict.LAUNCHABLE:
-        failed = () if _launched_since(history, claims) else failures_of(history, claims, world)
-        if not failed:
-            return found
-        tried = len([c for c in claims if c in {s.objects.get("NodeClaim") for s in history.of(*_FAILED)}])
-        return replace(found, verdict=Verdict.BLOCKED, reason="launches-fail", causes=failed, facts={"tried": tried})
     if found.verdict is Verdict.BLOCKED:
         return replace(found, causes=tuple(_rooted(world, found.causes, history, claims)))
-    return found
+    if found.verdict is not Verdict.LAUNCHABLE or _launched_since(history, claims):
+        return found
+    tried = same_end(history, claims, *_FAILED)
+    failed = failures_of(history, claims, world)
+    if all(one.id == _CAPACITY for one in failed) and tried < MANY:
+        # what EC2 had not is marked, and something else is open: the next round tries that
+        return replace(found, notes=(*found.notes, REFUSED_BEFORE)) if tried else found
+    failed = failed or (_sold_out(history, claims),)
+    return replace(found, verdict=Verdict.BLOCKED, reason="launches-fail", causes=failed, facts={"tried": tried})
+
+
+def _sold_out(history: History, claims: Sequence[str]) -> Cause:
+    """Karpenter found nothing left to try at the launch itself, and names no code of EC2's."""
+    last = [s for s in history.of(K.LAUNCH_FAILED_ICE) if s.objects.get("NodeClaim") in claims]
+    return unnamed_capacity(last[-1])
 
 
 def _launched_since(history: History, claims: Sequence[str]) -> bool:

@@ -94,6 +94,13 @@ def launch_causes(signal: Signal, failure: LaunchFailure) -> tuple[Cause, ...]:
     return tuple(sorted(_of_failure(signal, failure), key=lambda one: ORDER.index(one.id)))
 
 
+def unnamed_capacity(signal: Signal) -> Cause:
+    """`all requested instance types were unavailable during launch`: every offering is marked; EC2's codes were said before."""
+    code = FleetError(code="InsufficientCapacityError", message=signal.message)
+    pool = pool_of_claim(signal.objects.get("NodeClaim", ""))
+    return cause("capacity-unavailable", words_of(signal), (pool,), **{**_capacity(signal, [code]), "tried": 0})
+
+
 def mark_cause(signal: Signal) -> Cause | None:
     """`removing offering from offerings`: what EC2 said of one offering; None where the code says too little."""
     reason = signal.facts.get("reason", "")
@@ -119,7 +126,7 @@ def reason_cause(signal: Signal, reason: str, message: str) -> Cause:
             slr = reason == "SpotSLRCreationFailed"
             facts |= denial_facts(CREATE_ROLE if slr else operation_in(message), message)
         case "vcpu-quota-exceeded":
-            facts |= {"instance_types": (), "bought": SPOT if reason.startswith("Spot") else "on-demand", "limit": ""}
+            facts |= {"instance_types": (), "bought": (SPOT if reason.startswith("Spot") else "on-demand",), "limit": ""}
         case "nodeclass-not-ready":
             facts |= {"nodepool": pool_of_claim(nodeclaim), "nodeclass": "", "condition": "Ready", "reason": ""}
         case "launch-failed":
@@ -168,9 +175,7 @@ def _facts(cause_id: str, signal: Signal, failure: LaunchFailure | None, errors:
     common: dict[str, Fact] = {"nodeclaim": signal.objects.get("NodeClaim", ""), "message": message}
     match cause_id:
         case "vcpu-quota-exceeded":
-            spot = all(e.code.startswith("MaxSpot") for e in errors) or signal.facts.get("capacity-type") == SPOT
-            limit = next((str(e.vcpu_limit) for e in errors if e.vcpu_limit is not None), "")
-            return {**common, "instance_types": types, "bought": SPOT if spot else "on-demand", "limit": limit}
+            return {**common, "instance_types": types, **_quota(signal, errors)}
         case "not-authorized":
             return {**common, **denial_facts(_denied(errors[0], failure), message, failure.denial if failure else None)}
         case "launch-failed":
@@ -186,6 +191,15 @@ def _facts(cause_id: str, signal: Signal, failure: LaunchFailure | None, errors:
             return _capacity(signal, errors)
         case _:
             return common
+
+
+def _quota(signal: Signal, errors: list[FleetError]) -> dict[str, Fact]:
+    """Which quotas are used up: spot and on-demand instances have their own."""
+    marked = signal.facts.get("capacity-type")
+    bought = each([marked] if marked else [SPOT if e.code.startswith("MaxSpot") else "on-demand" for e in errors])
+    limit = next((str(e.vcpu_limit) for e in errors if e.vcpu_limit is not None), "")
+    said = next((e.message for e in errors if e.vcpu_limit is not None), errors[0].message)
+    return {"bought": bought, "limit": limit, "message": said}
 
 
 def _capacity(signal: Signal, errors: list[FleetError]) -> dict[str, Fact]:
