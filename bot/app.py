@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.catalogues import Catalogues
-from bot.diagnosis import diagnose
+from bot.diagnosis import diagnose, never_created
 from bot.model.diagnosis import Diagnosis, Verdict
 from bot.model.kubernetes import Pod
 from bot.model.world import World
@@ -21,6 +21,7 @@ from bot.remediation.patches import patched
 from bot.sources.aws import Account
 from bot.sources.cluster import Cluster
 from bot.sources.ec2 import Ec2, Ec2Question
+from bot.sources.errors import PodNotFound
 from bot.sources.karpenter_side import Installation
 from bot.sources.kube_api import KubeConnection, open_connection
 from bot.sources.mirror import Mirror
@@ -70,7 +71,13 @@ def answer_from_snapshot(folder: Path, question: PodQuestion, catalogues: Catalo
     """Answers from a recorded cluster. Raises SnapshotError, PodNotFound, SeveralPods."""
     started = time.perf_counter()
     world = read_snapshot(folder, wall_clock())
-    pod = find_pod(world, question)
+    try:
+        pod = find_pod(world, question)
+    except PodNotFound:
+        unmade = never_created(world, question.name, question.namespace)
+        if unmade is None:
+            raise
+        return Answered(diagnosis=unmade, elapsed_ms=(time.perf_counter() - started) * 1000)
     diagnosis = decided(world, pod, catalogues or Catalogues())
     return Answered(diagnosis=diagnosis, elapsed_ms=(time.perf_counter() - started) * 1000)
 
@@ -155,7 +162,13 @@ async def diagnosis_of(
 
     Deciding is computing, so it runs in a thread: the event loop goes on acknowledging what comes in.
     """
-    world, pod = await observed(cluster, shared.ec2, place, question, clock)
+    try:
+        world, pod = await observed(cluster, shared.ec2, place, question, clock)
+    except PodNotFound:
+        unmade = never_created(await cluster.observe_unmade(question, clock()), question.name, question.namespace)
+        if unmade is None:
+            raise
+        return unmade
     diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)
     if diagnosis.verdict is Verdict.LAUNCHABLE and 0 < len(world.nodes) <= FEW_NODES:
         # Karpenter looks at the nodes that are there first; what runs on them is only read when that may be the answer.

@@ -13,7 +13,7 @@ from bot.diagnosis.gangs import partly_placed
 from bot.diagnosis.history import History, read_history, refused_offerings, statements
 from bot.diagnosis.launch_history import with_history
 from bot.diagnosis.lifecycle import after_decision, untold
-from bot.diagnosis.outside import outside_karpenter
+from bot.diagnosis.outside import never_created, outside_karpenter
 from bot.diagnosis.refusal import explain, message_of, offerings_left, types_left
 from bot.diagnosis.releases import NEWEST
 from bot.diagnosis.scheduling import Decision, Round, begin, solve
@@ -25,7 +25,7 @@ from bot.model.kubernetes import Pod
 from bot.model.objects import ref_of
 from bot.model.world import Refused, World
 
-__all__ = ["diagnose"]
+__all__ = ["diagnose", "never_created"]
 
 _DECIDED: Final = frozenset({Verdict.BLOCKED, Verdict.LAUNCHABLE, Verdict.FITS_EXISTING_NODE})
 """Verdicts that rest on Karpenter's decision, replayed."""

@@ -14,6 +14,7 @@ _DENIED_CHECK: Final = "AuthCheckFailed"
 """How the reasons of a denied dry run end: `CreateFleetAuthCheckFailed` (karpenter-provider-aws nodeclass/validation.go)."""
 _OPERATION: Final = re.compile(r"operation error (EC2|IAM|SSM|STS|KMS|Pricing|EKS): (\w{1,64})")
 _NAMED: Final = re.compile(r"\b((?:ec2|iam|ssm|sts|kms|eks|pricing):[A-Z]\w{2,80})")
+_ON_RESOURCE: Final = re.compile(r"on resource:? (arn:\S{1,1024})")
 _WHATS: Final = (  # the first row that fits: what the permission is for
     ("spot-role", re.compile(r"CreateServiceLinkedRole|ServiceLinkedRole|AWSServiceRoleForEC2Spot")),
     ("pass-role", re.compile(r"iam:PassRole")),
@@ -46,13 +47,15 @@ def denial_facts(operation: str, message: str, denial: Denial | None = None) -> 
     """`operation`, `denied` (what for: `run-instances`, `spot-role`, `kms-key` ...), `policy` (which kind says no),
     `resource`, and `encoded`: whether a part has to be decoded to know more.
     """
-    text = f"{operation} {message} {denial.resource if denial else ''}"
+    on = _ON_RESOURCE.search(message)
+    resource = (denial.resource if denial else "") or (on[1].rstrip(".") if on else "")
+    text = f"{operation} {message} {resource}"
     known = _POLICIES[denial.because] if denial else ""
     return {
         "operation": operation,
         "denied": next((what for what, pattern in _WHATS if pattern.search(text)), ""),
         "policy": known or next((policy for words, policy in _IN_WORDS if words in message), ""),
-        "resource": denial.resource if denial else "",
+        "resource": resource,
         "encoded": bool(denial and denial.encoded),
     }
 

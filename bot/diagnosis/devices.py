@@ -15,11 +15,14 @@ from bot.model.labels import AUTO_MODE_DOMAIN, NODEPOOL
 from bot.model.world import World
 
 _PLUGINS: Final = (  # resource -> words in the names and images of DaemonSets that register it
-    (re.compile(r"nvidia\.com/.*"), re.compile(r"nvidia-device-plugin|k8s-device-plugin(?!.*efa)|nvidia-dra")),
-    (re.compile(r"amd\.com/.*"), re.compile(r"amdgpu-device-plugin|k8s-device-plugin.*amd|rocm")),
+    (
+        re.compile(r"nvidia\.com/.*"),
+        re.compile(r"nvidia-device-plugin|nvidia/k8s-device-plugin|nvidia-gpu-device-plugin"),
+    ),
+    (re.compile(r"amd\.com/.*"), re.compile(r"amdgpu-device-plugin|rocm/k8s-device-plugin")),
     (re.compile(r"habana\.ai/.*"), re.compile(r"habana")),
-    (re.compile(r"aws\.amazon\.com/neuron.*"), re.compile(r"neuron-device-plugin|neuron")),
-    (re.compile(r"vpc\.amazonaws\.com/efa"), re.compile(r"efa-k8s-device-plugin|aws-efa|efa-device-plugin")),
+    (re.compile(r"aws\.amazon\.com/neuron.*"), re.compile(r"neuron-device-plugin")),
+    (re.compile(r"vpc\.amazonaws\.com/efa"), re.compile(r"efa-k8s-device-plugin|efa-device-plugin")),
     (re.compile(r"vpc\.amazonaws\.com/(?:pod-eni|PrivateIPv4Address)"), re.compile(r"^aws-node$|amazon-k8s-cni")),
 )
 

@@ -126,7 +126,11 @@ def reason_cause(signal: Signal, reason: str, message: str) -> Cause:
             slr = reason == "SpotSLRCreationFailed"
             facts |= denial_facts(CREATE_ROLE if slr else operation_in(message), message)
         case "vcpu-quota-exceeded":
-            facts |= {"instance_types": (), "bought": (SPOT if reason.startswith("Spot") else "on-demand",), "limit": ""}
+            facts |= {
+                "instance_types": (),
+                "bought": (SPOT if reason.startswith("Spot") else "on-demand",),
+                "limit": "",
+            }
         case "nodeclass-not-ready":
             facts |= {"nodepool": pool_of_claim(nodeclaim), "nodeclass": "", "condition": "Ready", "reason": ""}
         case "launch-failed":

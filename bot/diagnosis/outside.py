@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from bot.diagnosis.history import History
+from bot.diagnosis.history import History, read_history
 from bot.diagnosis.proven import cause
 from bot.diagnosis.starting import REJECTED, not_running
 from bot.diagnosis.validation import not_provisionable
-from bot.karpenter import SignalKind
+from bot.karpenter import Signal, SignalKind
 from bot.model.diagnosis import Cause, Diagnosis, Fact, Verdict
 from bot.model.kubernetes import Pod
 from bot.model.objects import ObjectRef, ref_of
@@ -61,13 +61,15 @@ def _bound(world: World, pod: Pod, history: History) -> Diagnosis:
     return diagnosis_of(pod, Verdict.RUNNING, reason or "bound", causes, **facts)
 
 
-def never_created(world: World, owner: ObjectRef, history: History) -> Diagnosis | None:
-    """A workload whose pods were never made: its controller says why (a quota of the namespace, an admission webhook)."""
-    names = {f"{owner.namespace}/{owner.name}", owner.name}
-    said = [s for s in history.of(SignalKind.PODS_NOT_CREATED) if s.objects.get(owner.kind, "") in names]
+def never_created(world: World, name: str, namespace: str) -> Diagnosis | None:
+    """A workload whose pods were never made, by its name or the beginning of it: its controller says why (a quota of the
+    namespace, an admission webhook). None where nobody says so.
+    """
+    said = [s for s in read_history(world).of(SignalKind.PODS_NOT_CREATED) if _named(s, name, namespace)]
     if not said:
         return None
     message = said[-1].message
+    owner = _owner(said[-1])
     evidence = f"{owner}: {message}"
     if "exceeded quota" in message:
         quota = message.partition("exceeded quota: ")[2].partition(",")[0]
@@ -85,3 +87,18 @@ def never_created(world: World, owner: ObjectRef, history: History) -> Diagnosis
         karpenter_version=world.karpenter_version,
         missing=world.missing,
     )
+
+
+def _owner(signal: Signal) -> ObjectRef:
+    kind, qualified = next(iter(signal.objects.items()))
+    namespace, _, name = qualified.rpartition("/")
+    return ObjectRef(kind=kind, namespace=namespace, name=name)
+
+
+def _named(signal: Signal, name: str, namespace: str) -> bool:
+    """Whether the signal is about that workload, or about one that a workload of that name made (`<name>-node-0`)."""
+    if not signal.objects:
+        return False
+    owner = _owner(signal)
+    same = owner.name == name or owner.name.startswith(f"{name}-") or name.startswith(f"{owner.name}-")
+    return same and namespace in ("", owner.namespace)

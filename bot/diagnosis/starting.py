@@ -30,7 +30,7 @@ _NO_ADDRESS: Final = re.compile(
     r"|failed to allocate for range|no IPs? available",
     re.I,
 )
-_RESOURCE: Final = re.compile(r"(?:unavailable for |for resource |resources? )([a-z0-9.-]+/[a-zA-Z0-9._-]+)|OutOf(\S+)")
+_RESOURCE: Final = re.compile(r"(?:unavailable for |for resource |resources? )([a-z0-9.-]+/[a-zA-Z0-9_-]+)|OutOf(\S+)")
 
 
 def not_running(world: World, pod: Pod, history: History) -> tuple[str, tuple[Cause, ...]]:

@@ -131,6 +131,18 @@ class Cluster:
             raise _first(failed) from failed
         return replace(self._world(side, now), missing=tuple(reader.missing))
 
+    async def observe_unmade(self, question: PodQuestion, now: datetime) -> World:
+        """What controllers said of pods that they could not make, for a name that no pod has.
+
+        Raises ClusterUnreachable, CredentialsExpired; other trouble is in `missing`.
+        """
+        reader = Reader(self._api)
+        refused = [("fieldSelector", "reason=FailedCreate")]
+        if question.namespace and not is_name(question.namespace):
+            return World(now=now, cluster=self._name)
+        events = await reader.many(EVENTS, Event, namespace=question.namespace, query=refused)
+        return World(now=now, cluster=self._name, events=events, missing=tuple(reader.missing))
+
     async def observe_placements(self, world: World) -> World:
         """The World with all pods that run on its nodes: one list of all pods where there are many nodes.
 

@@ -3,13 +3,13 @@
 import argparse
 from collections.abc import Iterator
 
-from tests.cases.builder import blocked, capacity_cases, disrupted, elsewhere, launches, outside
+from tests.cases.builder import blocked, capacity_cases, disrupted, elsewhere, joining, launches, outside, starting
 from tests.cases.builder.case import Case, write
 
 
 def cases() -> Iterator[Case]:
     """All of them."""
-    for room in (blocked, capacity_cases, disrupted, elsewhere, outside, launches):
+    for room in (blocked, capacity_cases, disrupted, elsewhere, outside, launches, joining, starting):
         yield from room.cases()
 
 

@@ -4,7 +4,7 @@ The pod asks for four GPUs on g6e.12xlarge. Condition reasons and messages are t
 (pkg/controllers/nodeclaim/lifecycle), EC2's errors those of CreateFleet.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -13,7 +13,7 @@ from tests.cases.builder.blocked import KEEP, NO_MATCH, STANDARD, TYPE, devices
 from tests.cases.builder.capacity import Machine
 from tests.cases.builder.capacity_cases import created_claim, ghost
 from tests.cases.builder.case import V1_8, Case, Cluster, Files, merged
-from tests.cases.builder.objects import Manifest, later, moment, name_of, own_condition, stamp, uid
+from tests.cases.builder.objects import Manifest, later, moment, name_of, own_condition, uid
 from tests.cases.builder.pools import GPU_TAINT, REGION, Pool
 from tests.cases.builder.training import Training, chain
 from tests.cases.builder.words import GPU_DAEMONS, about, log_line, said, unschedulable
@@ -89,7 +89,7 @@ class Promise:
             V1_8, later(self.at, seconds), level, message, about("nodeclaim.lifecycle", "NodeClaim", self.claim, more)
         )
 
-    def refused(self, errors: str, *, code: str = "") -> tuple[list[str], Manifest]:
+    def refused(self, errors: str) -> tuple[list[str], Manifest]:
         """A launch that failed for want of capacity in Karpenter's eyes: log lines and the event on the NodeClaim."""
         keys: dict[str, object] = {
             "aws-error-code": "UnfulfillableCapacity",
@@ -144,10 +144,8 @@ class Scene:
                 claim["status"] = {"conditions": claim["status"]["conditions"]}  # type: ignore[index]
         return files
 
-    def case(self, change: "Iterable[Changed]" = ()) -> Case:
+    def case(self) -> Case:
         files = self.files()
-        for one in change:
-            one(files)
         made = [line for promise in self.promises for line in promise.created(self.training.pod_names[:1])]
         lines = sorted([*made, *self.log], key=lambda line: line.split('"time":"', 1)[1][:24])
         return Case(
@@ -160,13 +158,6 @@ class Scene:
             log=lines,
             expect=self.expect,
         )
-
-
-class Changed:
-    """A change of the files that a case makes at the end. Subclasses say which."""
-
-    def __call__(self, files: Files) -> None:
-        raise NotImplementedError
 
 
 def launched_lines(promise: Promise, box: Machine, *, through: int) -> list[str]:
@@ -184,16 +175,3 @@ def launched_lines(promise: Promise, box: Machine, *, through: int) -> list[str]
         ("initialized nodeclaim", 85, joined),
     )
     return [promise.line(seconds, "INFO", text, **more) for text, seconds, more in steps[:through]]
-
-
-__all__ = [
-    "REQUESTS",
-    "SHAPE",
-    "Promise",
-    "Scene",
-    "conditions",
-    "job",
-    "launched_lines",
-    "machine",
-    "stamp",
-]

@@ -51,6 +51,7 @@ SCP: Final = (
     f"User: {ROLE} is not authorized to perform: ec2:RunInstances on resource: "
     "arn:aws:ec2:ap-northeast-2:111122223333:instance/* with an explicit deny in a service control policy"
 )
+DRY_RUN: Final = "operation error EC2: RunInstances, api error"
 ENCODED: Final = (
     "UnauthorizedOperation: You are not authorized to perform this operation. "
     f"User: {ROLE} is not authorized to perform: iam:PassRole on resource: "
@@ -102,7 +103,12 @@ def quota_zero() -> Case:
             "blocked",
             "",
             ["vcpu-quota-exceeded"],
-            not_causes=["capacity-unavailable", "requirement-conflict", "zone-not-offered", "capacity-type-not-offered"],
+            not_causes=[
+                "capacity-unavailable",
+                "requirement-conflict",
+                "zone-not-offered",
+                "capacity-type-not-offered",
+            ],
             facts={"quota": "0"},
         ),
     )
@@ -163,17 +169,17 @@ def capacity_gone() -> Case:
         training=training,
         now=later(promises[-1].at, 11),
         expect=expect(
-            "blocked",
-            "",
-            ["capacity-unavailable"],
-            not_causes=["vcpu-quota-exceeded", "not-authorized", "zone-not-offered"],
-            facts={"zone": "ap-northeast-2a"},
+            "launchable",
+            "gpu",
+            not_causes=["vcpu-quota-exceeded", "not-authorized", "zone-not-offered", "capacity-unavailable"],
         ),
     )
     return _again(scene, text, promises)
 
 
-def kept_claim(name: str, about_it: str, reason: str, errors: str, causes: Sequence[str], at: str, **facts: object) -> Case:
+def kept_claim(
+    name: str, about_it: str, reason: str, errors: str, causes: Sequence[str], at: str, **facts: object
+) -> Case:
     """A launch that fails for another reason: the NodeClaim stays and is tried again."""
     training = job("llama-3-8b", at, ("d6v2p",))
     promise = Promise(claim="gpu-h5r7m", at=later(training.created, 6))
@@ -209,7 +215,7 @@ def denied_by_scp() -> Case:
     fields = {"controller": "nodeclass", "controllerGroup": "karpenter.k8s.aws", "controllerKind": "EC2NodeClass"}
     fields |= {"EC2NodeClass": {"name": "gpu"}, "namespace": "", "name": "gpu", "reconcileID": uid("reconcile", "gpu")}  # type: ignore[dict-item]
     denied = log_line(V1_8, later(at, -40), "ERROR", "unauthorized to call ec2:RunInstances",
-                      {**fields, "error": f"operation error EC2: RunInstances, api error UnauthorizedOperation: {SCP}"})  # fmt: skip
+                      {**fields, "error": f"{DRY_RUN} UnauthorizedOperation: {SCP}"})  # fmt: skip
     scene = Scene(
         name="denied-by-scp",
         about="A service control policy denies ec2:RunInstances: EC2NodeClass not ready, NodePool left out, pod Pending.",
