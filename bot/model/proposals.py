@@ -83,6 +83,7 @@ class Attempt:
 
     number: int
     resource_version: str
+    at: datetime | None = None
     managed_at: str = ""
     answered: bool = False
 

@@ -8,6 +8,7 @@ not happened (yet); and of several writes with one guard the API server takes on
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from difflib import unified_diff
 from enum import StrEnum
 from typing import Final
@@ -17,7 +18,7 @@ import yaml
 from bot.model.diagnosis import Json
 from bot.model.objects import ObjectRef
 from bot.model.proposals import Attempt
-from bot.remediation.documents import Operation, at, cut, items, text
+from bot.remediation.documents import Operation, at, cut, items, operations, text
 from bot.remediation.owners import group_of
 
 FIELD_MANAGER: Final = "karpenter-bot"
@@ -50,6 +51,15 @@ class Outcome(StrEnum):
     GONE = "gone"
 
 
+SETTLES: Final = timedelta(minutes=3)
+"""After so long no request is under way any more: an API server ends each within a minute (--request-timeout)."""
+
+
+def is_settled(attempt: Attempt | None, now: datetime) -> bool:
+    """Whether nothing that was sent can still come to pass."""
+    return attempt is None or attempt.answered or attempt.at is None or now - attempt.at > SETTLES
+
+
 def outcome_of(document: Json, uid: str, proposal: str, attempt: Attempt | None) -> Outcome:
     """What the object, as it is now, says about the write; `document` is None where there is no such object."""
     if document is None or text(document, "metadata", "uid") != uid:
@@ -61,6 +71,16 @@ def outcome_of(document: Json, uid: str, proposal: str, attempt: Attempt | None)
     if text(document, "metadata", "resourceVersion") == attempt.resource_version:
         return Outcome.PENDING
     return Outcome.OVERWRITTEN if managed_at(document) != attempt.managed_at else Outcome.NOT_APPLIED
+
+
+def holds(patch: Sequence[Mapping[str, Json]], document: Json) -> bool:
+    """Whether the values that the patch was worked out for are still there: its `test` operations."""
+    tests = (one for one in patch if one["op"] == "test")
+    return all(at(document, _pointer(str(one["path"]))) == one.get("value") for one in tests)
+
+
+def _pointer(path: str) -> tuple[str, ...]:
+    return tuple(token.replace("~1", "/").replace("~0", "~") for token in path.split("/")[1:])
 
 
 def managed_at(document: Json) -> str:
@@ -102,6 +122,11 @@ def still_as_left(document: Json, uid: str, proposal: str, generation: int) -> b
         return False
     now = at(document, ("metadata", "generation"))
     return not generation or now == generation
+
+
+def way_back(before: Json, after: Json) -> list[Operation]:
+    """The patch from what the server would make of the object to what it is, each value tested; our mark stays."""
+    return operations(_tidy(after), _tidy(before))
 
 
 # -- what people are shown --------------------------------------------------------------------------------------------

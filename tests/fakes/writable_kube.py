@@ -1,0 +1,157 @@
+"""The Kubernetes API over plain manifests, with writes: JSON Patch with tests and dry-run, events, access reviews.
+
+Each object has a resourceVersion and a generation as on a real server; each kept patch is in `patched`, so that a test
+can count them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonpatch
+from aiohttp import web
+
+from bot.playground.kube import status
+from tests.fakes.kube import FakeKube, Fault, Manifest, plural_of
+
+TIME = "2026-03-02T03:00:00Z"
+
+
+@dataclass(slots=True, kw_only=True)
+class WritableKube(FakeKube):
+    """`refuse`: a message for which a patch is refused, by the plural of its kind. `forbidden`: plurals without rights."""
+
+    patched: list[tuple[str, Manifest]] = field(default_factory=list)
+    """Path and the object afterwards, of every patch that was kept."""
+    rehearsed: int = 0
+    events: list[Manifest] = field(default_factory=list)
+    forbidden: frozenset[str] = frozenset()
+    refuse: dict[str, str] = field(default_factory=dict)
+    silent: int = 0
+    """So many patches are kept and not answered."""
+    unkept: int = 0
+    """So many patches are neither kept nor answered."""
+    _version: int = 100
+
+    def __post_init__(self) -> None:
+        for one in self.objects:
+            meta = one["metadata"]
+            meta.setdefault("uid", f"uid-{one['kind']}-{meta['name']}".lower())
+            meta.setdefault("resourceVersion", str(self._next()))
+            meta.setdefault("generation", 1)
+
+    def find(self, kind: str, name: str) -> Manifest:
+        return next(o for o in self.objects if o["kind"] == kind and o["metadata"]["name"] == name)
+
+    def touch(self, kind: str, name: str, change: Mapping[str, Any] | None = None) -> None:
+        """Somebody else writes the object; with `change` its spec, else only its status."""
+        one = self.find(kind, name)
+        one["metadata"]["resourceVersion"] = str(self._next())
+        if change is not None:
+            one["spec"] = {**one["spec"], **change}
+            one["metadata"]["generation"] += 1
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "GET":
+            return await super(WritableKube, self)._answer(request)
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            return status(401, "Unauthorized")
+        for end, fault in self.faults.items():
+            if request.path.endswith(end):
+                return status(fault.status, fault.message)
+        body = await request.json()
+        if request.method == "POST":
+            return self._posted(request.path, body)
+        return await self._patch(request, body)
+
+    def _posted(self, path: str, body: Manifest) -> web.Response:
+        if path.endswith("/selfsubjectaccessreviews"):
+            asked = body["spec"]["resourceAttributes"]
+            allowed = asked["verb"] == "patch" and asked["resource"] not in self.forbidden
+            return web.json_response({**body, "status": {"allowed": allowed}}, status=201)
+        self.events.append(body)
+        return web.json_response(body, status=201)
+
+    async def _patch(self, request: web.Request, steps: list[Manifest]) -> web.StreamResponse:  # noqa: PLR0911
+        assert request.content_type == "application/json-patch+json"
+        assert request.query.get("fieldManager") == "karpenter-bot"
+        match = re.fullmatch(r"/apis?/(.+?)/(?:namespaces/([^/]+)/)?([^/]+)/([^/]+)", request.path)
+        assert match is not None
+        _, namespace, plural, name = match.groups()
+        if plural in self.forbidden:
+            who = 'User "system:serviceaccount:karpenter-bot:karpenter-bot" cannot patch'
+            return status(403, f'{plural} "{name}" is forbidden: {who} resource "{plural}"')
+        one = next(
+            (
+                o
+                for o in self.objects
+                if plural_of(o["kind"]) == plural
+                and o["metadata"]["name"] == name
+                and o["metadata"].get("namespace", "") == (namespace or "")
+            ),
+            None,
+        )
+        if one is None:
+            return status(404, f'{plural} "{name}" not found')
+        after = self._changed(one, plural, steps)
+        if isinstance(after, web.Response):
+            return after
+        if request.query.get("dryRun") == "All":
+            self.rehearsed += 1
+            return web.json_response(after)
+        if self.unkept:
+            self.unkept -= 1
+            return await self._unanswered(request)
+        after["metadata"]["resourceVersion"] = str(self._next())
+        after["metadata"]["generation"] += one.get("spec") != after.get("spec")
+        after["metadata"]["managedFields"] = [{"manager": "karpenter-bot", "operation": "Update", "time": TIME}]
+        one.clear()
+        one.update(after)
+        self.patched.append((request.path, deepcopy(after)))
+        if self.silent:
+            self.silent -= 1
+            return await self._unanswered(request)
+        return web.json_response(after)
+
+    def _changed(self, one: Manifest, plural: str, steps: list[Manifest]) -> Manifest | web.Response:
+        try:
+            after: Manifest = jsonpatch.apply_patch(deepcopy(one), steps)
+        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException):
+            return status(422, "the server rejected our request due to an error in our request")
+        if plural in self.refuse:
+            return status(422, f'{one["kind"]} "{one["metadata"]["name"]}" is invalid: {self.refuse[plural]}')
+        return after
+
+    async def _unanswered(self, request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        await asyncio.sleep(0)
+        return web.Response()
+
+    def _next(self) -> int:
+        self._version += 1
+        return self._version
+
+
+@asynccontextmanager
+async def writable(
+    objects: Iterable[Manifest], *, logs: Mapping[str, bytes] | None = None, faults: dict[str, Fault] | None = None
+) -> AsyncIterator[WritableKube]:
+    """The server on a free local port, for the length of the `async with`."""
+    fake = WritableKube(objects=[deepcopy(o) for o in objects], logs=dict(logs or {}), faults=faults or {})
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", fake.answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield fake
+    finally:
+        await runner.cleanup()
