@@ -44,6 +44,10 @@ def render_text(rendered: Rendered, phrases: Phrases, *, width: int = WIDTH, col
     return page.text()
 
 
+_ANNOUNCED: Final = "Failed to schedule pod, "
+"""How Karpenter's event begins what its log line calls an error."""
+
+
 def _also(causes: Sequence[RenderedCause]) -> list[Line]:
     """The other causes: headline, and why."""
     return [line for cause in causes for line in (cause.headline, *cause.because)]
@@ -60,8 +64,10 @@ def _evidence(causes: Sequence[RenderedCause]) -> list[Line]:
 
 
 def _statements(rendered: Rendered) -> list[Line]:
-    said = rendered.karpenter_says[:MOST_STATEMENTS]
-    return [Line((*one.label.spans, *value_line(f": {one.message}").spans)) for one in said]
+    """What Karpenter said, each thing once: a log line and an event of one refusal differ in their opening words only."""
+    said = {one.message.removeprefix(_ANNOUNCED): one for one in reversed(rendered.karpenter_says)}
+    shown = [one for one in rendered.karpenter_says if one in said.values()][:MOST_STATEMENTS]
+    return [Line((*one.label.spans, *value_line(f": {one.message}").spans)) for one in shown]
 
 
 class _Page:

@@ -26,7 +26,6 @@ CAUSE_OF_CODE: Final = {
     "MaxFleetCountExceeded": "fleet-quota-exceeded",
     "InsufficientFreeAddressesInSubnet": "subnet-out-of-ips",
     "InsufficientCidrBlocks": "subnet-out-of-ips",
-    "SubnetIsFull": "subnet-out-of-ips",
     SPOT_ROLE: "not-authorized",
     "UnauthorizedOperation": "not-authorized",
     "Client.UnauthorizedOperation": "not-authorized",

@@ -48,11 +48,16 @@ def not_running(world: World, pod: Pod, history: History) -> tuple[str, tuple[Ca
 
 def _rejected(pod: Pod) -> Cause:
     """The kubelet turned the pod away; it is over for this pod, its owner makes another one."""
-    found = _RESOURCE.search(f"{pod.status.message} {pod.status.reason}")
-    resource = next((one for one in found.groups() if one), "") if found else ""
+    resource = rejected_resource(f"{pod.status.message} {pod.status.reason}")
     facts: dict[str, Fact] = {"reason": pod.status.reason, "message": pod.status.message, "resource": resource}
     where = f"{ref_of(pod)} status.reason: {pod.status.reason} {pod.status.message}".rstrip()
     return cause("admission-rejected", where, (), node=pod.spec.node_name, **facts)
+
+
+def rejected_resource(message: str) -> str:
+    """The resource that the kubelet was short of; "" where it does not say."""
+    found = _RESOURCE.search(message)
+    return next((one for one in found.groups() if one), "") if found else ""
 
 
 def _node(world: World, pod: Pod, history: History) -> Iterator[Cause]:

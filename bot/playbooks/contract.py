@@ -62,6 +62,10 @@ _CAUSE_FACTS: Final[Mapping[str, str]] = {
     "admission-rejected": "reason message resource node",
     "namespace-quota-exceeded": "quota message owner namespace",
     "pods-not-created": "message owner",
+    "unknown-field": "field object",
+    "aws-endpoint-unresolved": "host",
+    "nodeclaim-invalid": "nodeclaim field message",
+    "image-architecture-mismatch": "program",
     "gang-partly-placed": "job placed waiting resource holding rivals",
     "unexplained": "message",
 }

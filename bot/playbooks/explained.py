@@ -28,6 +28,7 @@ TOPICS: Final = (
     "initialized",
     "interrupted",
     "invalid-values",
+    "kubelet",
     "launch-failed",
     "launch-timeout",
     "limits-narrow",
@@ -47,6 +48,7 @@ TOPICS: Final = (
     "offering-unavailable",
     "other",
     "pod-ignored",
+    "pods-not-created",
     "provisioning",
     "rebalance",
     "reconcile-failed",
@@ -74,6 +76,7 @@ TOPICS: Final = (
     "unrecognised",
     "unsynced",
     "volumes",
+    "wrong-architecture",
     "zonal-shift",
 )
 

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from bot.diagnosis.launches import MARK
-from bot.diagnosis.pasted.conditions import read_conditions
+from bot.diagnosis.pasted.codes import read_codes
+from bot.diagnosis.pasted.conditions import class_cause, read_conditions
 from bot.diagnosis.pasted.foreign import is_consolidation, read_foreign
 from bot.diagnosis.pasted.instance_types import Market
 from bot.diagnosis.pasted.nodes import of_signal
@@ -103,6 +104,13 @@ def explain_text(text: str, ec2: Ec2Facts | None, now: datetime) -> Explanation:
     others = [_Part(of_signal(s), s) for s in current if s.kind not in _REFUSED | {K.OTHER}]
     others = [_Part(_looping(current, part), part.signal) for part in others]
     others += [_Part(told) for told in read_foreign(text)]
+    others = [_Part(_unready(current, part), part.signal) for part in others]
+    if not any(s.kind in _REFUSED for s in current):  # Karpenter may just be about to make a node beside the volume
+        others = [
+            _without(part, frozenset({"volume-zone-conflict"})) if _of_scheduler(part) else part for part in others
+        ]
+    if not any(part.told.causes for part in others) and not any(s.kind in _REFUSED for s in current):
+        others += [_Part(told) for told in read_codes(text)]
     market = _market(current, ec2, now)
     refusals = [_refusal(s, market) for s in current if s.kind in _REFUSED]
     parts = _rooted(others, refusals)
@@ -186,6 +194,18 @@ def _looping(current: Sequence[Signal], part: _Part) -> Told:
     return Told(topic="nominated-again", needs=(need("nodeclaim", nodeclaim=""), need("launch-log")))
 
 
+def _unready(current: Sequence[Signal], part: _Part) -> Told:
+    """The part's own reading; an EC2NodeClass whose conditions are unknown is why no NodePool is ready, where none is."""
+    signal = part.signal
+    nothing = any(s.kind is K.NO_NODEPOOLS for s in current)
+    if not nothing or signal is None or signal.kind is not K.CONDITION_CHANGED or part.told.causes:
+        return part.told
+    fallen = signal.facts.get("before") == "False" and signal.facts.get("status") == "Unknown"
+    if "EC2NodeClass" not in signal.objects or not fallen or signal.facts.get("condition") == "Ready":
+        return part.told
+    return replace(part.told, causes=(class_cause(signal),))
+
+
 def _market(signals: Sequence[Signal], ec2: Ec2Facts | None, now: datetime) -> Market | None:
     wanted = any(
         isinstance(f, InstanceTypeRefusal) for s in signals if isinstance(s.detail, Refusal) for f in s.detail.findings
@@ -233,6 +253,10 @@ def _rooted(others: Sequence[_Part], refusals: Sequence[_Part]) -> list[_Part]:
     kept = [_without(part, doubted, everything=hidden and not part.told.decisive) for part in refusals]
     unsure = frozenset({UNREADY}) if refusals else frozenset()
     return [*(_without(part, unsure) for part in others), *kept]
+
+
+def _of_scheduler(part: _Part) -> bool:
+    return part.signal is not None and part.signal.kind is K.SCHEDULER_REFUSED
 
 
 def _names_volumes(part: _Part) -> bool:

@@ -101,6 +101,13 @@ def _causes(signal: Signal, condition: str, status: str) -> Iterator[Cause]:
         yield _of_class(signal, condition, reason, why)
 
 
+def class_cause(signal: Signal) -> Cause:
+    """The cause for which a condition of an EC2NodeClass stands, whatever its status."""
+    return _of_class(
+        signal, signal.facts.get("condition", ""), signal.facts.get("reason", ""), signal.facts.get("why", "")
+    )
+
+
 def _of_class(signal: Signal, condition: str, reason: str, why: str) -> Cause:
     pool = signal.objects.get("NodePool", "")
     facts: dict[str, Fact] = {"nodepool": pool, "nodeclass": signal.objects.get("EC2NodeClass", "")}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Final
 
+from bot.diagnosis.pasted.elimination import by_elimination
 from bot.diagnosis.pasted.instance_types import Judged, Market, empty_zone, of_market, of_text, zone_is_empty
 from bot.diagnosis.pasted.told import cause
 from bot.karpenter import (
@@ -112,7 +113,9 @@ def of_far(clause: Clause, finding: Finding, pod: str, said: str, market: Market
     match finding:
         case InstanceTypeRefusal():
             judged = of_text(finding)
-            return judged if judged.causes or market is None else of_market(clause, finding, market)
+            if not judged.causes and market is not None:
+                judged = of_market(clause, finding, market)
+            return judged if judged.causes else by_elimination(clause, finding, market)
         case TopologyUnsatisfiable():
             return _of_topology(finding, pool, said)
         case IncompatibleRequirements():

@@ -92,7 +92,7 @@ def of_text(finding: InstanceTypeRefusal) -> Judged:
     evidence = str(finding.reason)
     if finding.cpu_typo:
         asked = finding.resources.get("cpu", "")
-        return Judged(causes=(_too_big("cpu", asked, pool, f"resources[cpu]: {asked}"),), decisive=True)
+        return Judged(causes=(too_big("cpu", asked, pool, f"resources[cpu]: {asked}"),), decisive=True)
     if zone_is_empty(finding.requirements):
         return Judged(causes=(empty_zone(f"requirements[{ZONE}]: DoesNotExist", pool),), decisive=True)
     if finding.reason is Reason.MIN_VALUES:
@@ -145,7 +145,8 @@ def _impossible(one: PrintedRequirement, pool: tuple[str, ...]) -> Cause:
     return cause("requirement-conflict", evidence, pool, **facts)
 
 
-def _too_big(resource: str, asked: str, pool: tuple[str, ...], evidence: str) -> Cause:
+def too_big(resource: str, asked: str, pool: tuple[str, ...], evidence: str) -> Cause:
+    """More of a resource than any type of the NodePool has; how much that is, the text does not say."""
     sizes: dict[str, Fact] = {"requested": asked, "overhead": "0", "offered": ""}
     types: dict[str, Fact] = {"instance_type": "", "instance_types": (), "types_count": 0, "pinned": False}
     return cause("resource-exceeds-instance", evidence, pool, resource=resource, **sizes, **types)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.diagnosis.denials import CREATE_ROLE, denial_facts
-from bot.diagnosis.launches import launch_causes, mark_cause, words_of
+from bot.diagnosis.launches import launch_causes, mark_cause, unnamed_capacity, words_of
 from bot.diagnosis.pasted.told import Need, Told, cause, need
 from bot.karpenter import LaunchFailure, Signal, SignalKind
 from bot.model.diagnosis import Cause, Fact
@@ -18,6 +18,8 @@ def of_launch(signal: Signal) -> Told:
     if failure.reason == "NodeClassNotReady":
         return Told(topic="nodeclass-not-ready", causes=causes, needs=_look(signal))
     sold_out = failure.insufficient_capacity and not failure.errors
+    if sold_out and not failure.truncated and not causes:
+        causes = (unnamed_capacity(signal),)
     topic = "nothing-available" if sold_out else "launch-failed"
     return Told(topic=topic, causes=causes, needs=_needs(signal, failure, causes))
 
@@ -57,6 +59,6 @@ def _needs(signal: Signal, failure: LaunchFailure, causes: Sequence[Cause]) -> t
         needs.append(need("quotas"))
     if "subnet-out-of-ips" in found:
         needs.append(need("subnets"))
-    if not found or signal.kind is SignalKind.LAUNCH_FAILED:
+    if not failure.errors or signal.kind is SignalKind.LAUNCH_FAILED:
         needs.extend(_look(signal))
     return tuple(needs)

@@ -8,9 +8,19 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bot.diagnosis.pasted.conditions import of_condition
+from bot.diagnosis.pasted.foreign import node_not_ready
 from bot.diagnosis.pasted.launches import of_launch, of_mark, of_refused_check, of_spot_role
 from bot.diagnosis.pasted.told import Need, Told, at, cause, need, pool_of_claim
-from bot.karpenter import DisruptedNode, DisruptionCommand, LaunchFailure, SchedulerVerdict, Signal, SignalKind
+from bot.diagnosis.starting import rejected_resource
+from bot.karpenter import (
+    DisruptedNode,
+    DisruptionCommand,
+    LaunchFailure,
+    Obstacle,
+    SchedulerVerdict,
+    Signal,
+    SignalKind,
+)
 from bot.model.diagnosis import Cause, Fact
 
 K = SignalKind
@@ -165,6 +175,8 @@ def _repaired(signal: Signal) -> Told:
 def _interrupted(signal: Signal) -> Told:
     kind = signal.facts.get("messageKind", "").lower().replace("_", "")
     reason = next((one for start, one in _INTERRUPTIONS.items() if kind.startswith(start)), "")
+    if kind.startswith("rebalance"):
+        return Told(topic="rebalance")
     if kind and not reason:  # instance state changes: somebody stopped or terminated it
         return Told(topic="interrupted", needs=(need("cloudtrail"),))
     if not kind and signal.message.startswith("Instance is "):
@@ -189,7 +201,64 @@ def _scheduler(signal: Signal) -> Told:
     needs = [_need("scheduler", signal)]
     if isinstance(verdict, SchedulerVerdict) and ("olume" in signal.message or verdict.prefilter):
         needs.append(_need("volumes", signal))
-    return Told(topic="scheduler", needs=(*needs, _need("why", signal)))
+    causes: tuple[Cause, ...] = ()
+    if isinstance(verdict, SchedulerVerdict) and _stranded(verdict):
+        nowhere: dict[str, Fact] = {"claims": (), "zones": (), "allowed": ()}
+        causes = (cause("volume-zone-conflict", signal.message, (), **nowhere),)
+    return Told(topic="scheduler", causes=causes, needs=(*needs, _need("why", signal)))
+
+
+def _stranded(verdict: SchedulerVerdict) -> bool:
+    """Every node that the pod could go to lies in another zone than its volume."""
+    own = [r for r in verdict.reasons if r.obstacle not in (Obstacle.TAINT, Obstacle.CORDONED)]
+    return bool(own) and all(r.obstacle is Obstacle.VOLUME_ZONE for r in own)
+
+
+def _node_went(signal: Signal) -> Told:
+    node = signal.objects.get("Node", "")
+    return (
+        node_not_ready(node, signal.message) if node else Told(topic="node-not-ready", needs=(need("node", node=""),))
+    )
+
+
+def _image(signal: Signal) -> Told:
+    facts: dict[str, Fact] = {"image": signal.facts.get("image", ""), "container": "", "reason": "ErrImagePull"}
+    told = cause("image-not-pulled", signal.message, (), message=signal.facts.get("why", ""), node="", **facts)
+    return Told(topic="kubelet", causes=(told,) if facts["image"] else ())
+
+
+def _volume_failed(signal: Signal) -> Told:
+    shared = signal.message.startswith("Multi-Attach")
+    facts: dict[str, Fact] = {"volume": signal.facts.get("volume", ""), "shared": shared, "node": ""}
+    return Told(
+        topic="kubelet",
+        causes=(cause("volume-not-attached", signal.message, (), message=signal.message, **facts),),
+        needs=(_need("volumes", signal),),
+    )
+
+
+def _rejected(signal: Signal) -> Told:
+    facts: dict[str, Fact] = {"reason": "UnexpectedAdmissionError", "message": signal.message, "node": ""}
+    found = rejected_resource(signal.message)
+    return Told(topic="kubelet", causes=(cause("admission-rejected", signal.message, (), resource=found, **facts),))
+
+
+def _not_created(signal: Signal) -> Told:
+    """A workload's pods that the API server refused: nothing that Karpenter ever sees."""
+    owner, message = next(iter(signal.objects.items()), ("", "")), signal.message
+    named = " ".join(owner).strip()
+    if "exceeded quota" not in message:
+        return Told(
+            topic="pods-not-created", causes=(cause("pods-not-created", message, (), message=message, owner=named),)
+        )
+    quota = message.partition("exceeded quota: ")[2].partition(",")[0]
+    facts: dict[str, Fact] = {
+        "quota": quota,
+        "message": message,
+        "owner": named,
+        "namespace": owner[1].rpartition("/")[0],
+    }
+    return Told(topic="pods-not-created", causes=(cause("namespace-quota-exceeded", message, (), **facts),))
 
 
 def _launch(signal: Signal) -> Told:
@@ -267,6 +336,20 @@ _READ: Final[Mapping[SignalKind, Callable[[Signal], Told]]] = {
     K.NODE_DELETED: _normal("deleted", "karpenter-log", "cloudtrail"),
     K.NODECLAIM_DELETED: _normal("deleted", "karpenter-log", "cloudtrail"),
     K.GARBAGE_COLLECTED: _normal("garbage-collected", "cloudtrail"),
+    K.NODE_NOT_READY: _node_went,
+    K.NODE_READY: _normal("initialized"),
+    K.NODE_PRESSURE: _normal("node-not-ready", "node"),
+    K.NODE_REBOOTED: _normal("node-not-ready", "node"),
+    K.NODE_REMOVED: _normal("garbage-collected", "cloudtrail"),
+    K.POD_LOST: _normal("node-not-ready", "node"),
+    K.POD_PREEMPTED: _normal("kubelet"),
+    K.POD_EVICTED_BY_KUBELET: _normal("kubelet", "node"),
+    K.SANDBOX_FAILED: _normal("kubelet", "cni"),
+    K.IMAGE_PULLING: _normal("scheduled"),
+    K.IMAGE_FAILED: _image,
+    K.VOLUME_FAILED: _volume_failed,
+    K.ADMISSION_REJECTED: _rejected,
+    K.PODS_NOT_CREATED: _not_created,
     K.KARPENTER_VERSION: _normal("provisioning"),
     K.RECONCILE_FAILED: _normal("reconcile-failed", "karpenter-log"),
 }
