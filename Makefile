@@ -12,10 +12,11 @@ help: ## what can be made
 
 setup: $(STAMP) ## the environment in .venv, from the hashed lock files
 
-$(STAMP): requirements/dev.txt pyproject.toml
+$(STAMP): requirements/dev.txt requirements/tools.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "karpenter-bot needs Python 3.11 or newer (set PYTHON=...)")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/tools.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -39,6 +40,21 @@ lint: setup ## style, types, layers, playbooks
 	@$(BIN)/lint-imports
 	@$(BIN)/karpenter-bot playbooks check
 
+manifests: setup ## writes deploy/manifests/bot.yaml anew from the Helm chart
+	@$(BIN)/python -m tests.deploy.manifests
+
+AUDIT := .cache/audit
+$(AUDIT)/.set-up: requirements/audit.txt
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+sbom: $(AUDIT)/.set-up ## writes what the image's Python is made of to .cache/sbom.json (CycloneDX), from the hashed lock file
+	@$(AUDIT)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o .cache/sbom.json requirements/run.txt
+
+audit: $(AUDIT)/.set-up ## known vulnerabilities of the locked dependencies (asks the Python package index's advisory service)
+	@$(AUDIT)/bin/pip-audit --require-hashes --disable-pip -r requirements/run.txt
+
 bench: setup ## measured figures, never asserted
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench_serving
@@ -47,9 +63,10 @@ LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotat
 
 lock: ## recompile the lock files from pyproject.toml, keeping every pin that still fits (LOCK_FLAGS=--upgrade: newest)
 	@test -x $(BIN)/uv || $(MAKE) --no-print-directory setup
-	@$(LOCK) $(LOCK_FLAGS) pyproject.toml -o requirements/run.txt
-	@$(LOCK) $(LOCK_FLAGS) -c requirements/run.txt --group dev pyproject.toml -o requirements/dev.txt
+	@$(LOCK) $(LOCK_FLAGS) --extra tracing pyproject.toml -o requirements/run.txt
+	@$(LOCK) $(LOCK_FLAGS) -c requirements/run.txt --extra tracing --group dev pyproject.toml -o requirements/dev.txt
+	@$(LOCK) $(LOCK_FLAGS) --group audit -o requirements/audit.txt
 
 include tests/cluster/cluster.mk tests/oracle/oracle.mk
 
-.PHONY: help setup demo test native golden lint bench lock
+.PHONY: manifests sbom audit help setup demo test native golden lint bench lock
