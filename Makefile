@@ -53,7 +53,7 @@ sbom: $(AUDIT)/.set-up ## writes what the image's Python is made of to .cache/sb
 	@$(AUDIT)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o .cache/sbom.json requirements/run.txt
 
 audit: $(AUDIT)/.set-up ## known vulnerabilities of the locked dependencies (asks the Python package index's advisory service)
-	@$(AUDIT)/bin/pip-audit --require-hashes --disable-pip -r requirements/run.txt
+	@$(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/run.txt
 
 bench: setup ## measured figures, never asserted
 	@$(BIN)/python -m tests.bench
@@ -66,6 +66,7 @@ lock: ## recompile the lock files from pyproject.toml, keeping every pin that st
 	@$(LOCK) $(LOCK_FLAGS) --extra tracing pyproject.toml -o requirements/run.txt
 	@$(LOCK) $(LOCK_FLAGS) -c requirements/run.txt --extra tracing --group dev pyproject.toml -o requirements/dev.txt
 	@$(LOCK) $(LOCK_FLAGS) --group audit -o requirements/audit.txt
+	@$(LOCK) $(LOCK_FLAGS) -c requirements/dev.txt --group build -o requirements/build.txt
 
 include tests/cluster/cluster.mk tests/oracle/oracle.mk
 

@@ -21,6 +21,7 @@ from bot.remediation.patches import patched
 from bot.sources.aws import Account
 from bot.sources.cluster import Cluster
 from bot.sources.ec2 import Ec2, Ec2Question
+from bot.sources.eks import EksCluster
 from bot.sources.errors import PodNotFound
 from bot.sources.karpenter_side import Installation
 from bot.sources.kube_api import KubeConnection, open_connection
@@ -29,6 +30,7 @@ from bot.sources.pod_search import PodQuestion, find_pod
 from bot.sources.regions import region_of
 from bot.sources.snapshot import read_snapshot
 from bot.sources.snapshot_writer import Recording, write_snapshot
+from bot.telemetry.measures import stage
 
 Clock = Callable[[], datetime]
 FEW_NODES: Final = 200
@@ -50,11 +52,12 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """How one cluster is reached: a kubeconfig context (or the pod's own account), a region, an AWS role."""
+    """How one cluster is reached: a kubeconfig context, EKS's name, or the pod's own account; a region, an AWS role."""
 
     context: str = ""
     kubeconfig: str = ""
     in_cluster: bool = False
+    eks: str = ""
     region: str = ""
     account: Account = field(default_factory=Account)
     installation: Installation = field(default_factory=Installation)
@@ -84,7 +87,10 @@ def answer_from_snapshot(folder: Path, question: PodQuestion, catalogues: Catalo
 
 async def connect(place: Place) -> KubeConnection:
     """A connection to the place's cluster; nothing is sent yet. Raises ClusterUnreachable."""
-    return await open_connection(kubeconfig=place.kubeconfig, context=place.context, in_cluster=place.in_cluster)
+    eks = EksCluster(name=place.eks, region=place.region, account=place.account) if place.eks else None
+    return await open_connection(
+        kubeconfig=place.kubeconfig, context=place.context, in_cluster=place.in_cluster, eks=eks
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +116,18 @@ async def stay_connected(place: Place, name: str = "") -> Connected:
 
 async def observed(cluster: Cluster, ec2: Ec2, place: Place, question: PodQuestion, clock: Clock) -> tuple[World, Pod]:
     """The pod and everything that bears on it, EC2's facts included. Raises the SourceErrors."""
-    pod = await cluster.observe_pod(question)
-    return await with_ec2(await cluster.observe_world(pod, clock()), ec2, place), pod
+    with stage("observe"):
+        pod = await cluster.observe_pod(question)
+        world = await cluster.observe_world(pod, clock())
+    return await with_ec2(world, ec2, place), pod
 
 
 async def with_ec2(world: World, ec2: Ec2, place: Place) -> World:
     """The World with EC2's facts about its region and subnets."""
     subnets = frozenset(s.id for c in world.node_classes for s in c.status.subnets)
     region = region_of(world, place.region)
-    facts = await ec2.observe_ec2(Ec2Question(region=region, account=place.account, subnet_ids=subnets))
+    with stage("ec2"):
+        facts = await ec2.observe_ec2(Ec2Question(region=region, account=place.account, subnet_ids=subnets))
     return replace(world, ec2=facts.facts, missing=(*world.missing, *facts.missing))
 
 
@@ -169,7 +178,8 @@ async def diagnosis_of(
         if unmade is None:
             raise
         return unmade
-    diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)
+    with stage("decide"):
+        diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)
     if diagnosis.verdict is Verdict.LAUNCHABLE and 0 < len(world.nodes) <= FEW_NODES:
         # Karpenter looks at the nodes that are there first; what runs on them is only read when that may be the answer.
         world = await cluster.observe_placements(world)

@@ -5,15 +5,16 @@ import logging
 import os
 import secrets
 import sys
+import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from bot import app, packaged
+from bot import __version__, app, operations, packaged
 from bot.catalogues import Catalogues
-from bot.config import ClusterConfig, Config, ConfigError, load_config
+from bot.config import ClusterConfig, Config, ConfigError, SlackConfig, load_config
 from bot.model.diagnosis import Diagnosis
 from bot.playbooks import Phrases, Playbooks, Rendered, check_playbooks, render
 from bot.playbooks.focus import focused
@@ -28,14 +29,21 @@ from bot.sources.errors import (
     CredentialsExpired,
     NotPermitted,
     PodNotFound,
+    ReadFailed,
     SeveralPods,
     SourceError,
 )
 from bot.sources.karpenter_side import Installation
+from bot.sources.lanes import Lane
 from bot.sources.pod_search import PodQuestion
 from bot.store import Store, StoreUnavailable, open_store
+from bot.telemetry.logs import start_logging
+from bot.telemetry.measures import count, stage
+from bot.telemetry.tracing import start_tracing, stop_tracing
 
 LOG: Final = logging.getLogger(__name__)
+_PROBE: Final = 3.0
+"""Seconds for one cluster's sign of life."""
 KEPT_ANSWERS: Final = 500
 """Answers whose evidence can still be opened; older buttons say that theirs is gone."""
 _CODES: Final[tuple[tuple[type[SourceError], str], ...]] = (
@@ -54,16 +62,18 @@ class Desk:
         self._shared = app.Shared(ec2=ec2 or Ec2(), catalogues=Catalogues())
         self._answers: OrderedDict[str, Diagnosis] = OrderedDict()
         self._connected: dict[str, app.Connected] = {}
-        self._connecting = asyncio.Lock()
+        self._lanes: dict[str, Lane] = {}
 
-    async def why(self, question: Why, asker: Asker) -> Reply:  # noqa: ARG002 (who asks matters to proposals)
+    async def why(self, question: Why, asker: Asker) -> Reply:
         """Answers, offers the pods that fit, or says in a code why there is no answer."""
-        config = self._config.cluster(question.cluster)
+        config = self._config.cluster_of(question.cluster, asker.channel)
         if config is None:
             known = tuple(filter(None, (c.name or c.context for c in self._config.clusters)))
             return Failed(code="unknown-cluster", facts={"asked": question.cluster, "known": known})
+        pod = PodQuestion(name=question.pod, namespace=question.namespace)
         try:
-            diagnosis = await self._diagnosis(config, PodQuestion(name=question.pod, namespace=question.namespace))
+            async with self.lane(config).turn():
+                diagnosis = await self._diagnosis(config, pod)
         except PodNotFound as error:
             if error.fits:
                 return Failed(code="no-pending-pods", facts={"asked": question.asked, "others": error.fits})
@@ -74,7 +84,11 @@ class Desk:
         except SourceError as error:
             code = next((code for kind, code in _CODES if isinstance(error, kind)), "cluster-unreachable")
             return Failed(code=code, facts={"asked": question.asked, "why": str(error)})
-        return Answered(answer_id=self._keep(diagnosis), rendered=self._rendered(diagnosis, question.language))
+        cause = diagnosis.causes[0].id if diagnosis.causes else "none"
+        count("answers", cluster=config.shown_name, verdict=diagnosis.verdict.value, cause=cause)
+        with stage("render"):
+            rendered = self._rendered(diagnosis, question.language)
+        return Answered(answer_id=self._keep(diagnosis), rendered=rendered)
 
     async def evidence(self, answer_id: str, language: str) -> Rendered | None:
         """A kept answer once more."""
@@ -93,20 +107,44 @@ class Desk:
 
     async def prepare(self) -> None:
         """Connects to every cluster and reads what all questions need; trouble is left for the questions to tell."""
-        for config in self._config.clusters:
-            try:
-                connected = await self.connected(config)
-                await app.prepare(connected.cluster, self._shared, _place(self._config, config))
-            except SourceError as error:
-                LOG.warning("cluster %s: %s", config.name or config.context or "(current context)", error)
+        await asyncio.gather(*map(self._prepare, self._config.clusters))
+
+    async def _prepare(self, config: ClusterConfig) -> None:
+        try:
+            connected = await self.connected(config)
+            await app.prepare(connected.cluster, self._shared, _place(self._config, config))
+        except SourceError as error:
+            LOG.warning("cluster %s: %s", config.shown_name, error)
 
     async def connected(self, config: ClusterConfig) -> app.Connected:
         """The cluster's connection, made at its first use. Raises ClusterUnreachable."""
-        async with self._connecting:
+        async with self.lane(config).connecting:
             if config.name not in self._connected:
                 place = _place(self._config, config)
                 self._connected[config.name] = await app.stay_connected(place, config.name)
         return self._connected[config.name]
+
+    def lane(self, config: ClusterConfig) -> Lane:
+        """The turns of one cluster, and its rest where it does not answer."""
+        lane = self._lanes.get(config.name)
+        if lane is None:
+            lane = self._lanes[config.name] = Lane(
+                config.shown_name, self._config.slack.answers_at_once, time.monotonic
+            )
+        return lane
+
+    async def reached(self, config: ClusterConfig) -> str:
+        """Why a cluster cannot be asked now; "" when it answers. Asks it for its version, which anybody may."""
+        try:
+            async with asyncio.timeout(_PROBE):
+                await (await self.connected(config)).connection.get("/version")
+        except TimeoutError:
+            return f"silent for {_PROBE:.0f} s"
+        except SourceError as error:
+            return type(error).__name__
+        except ReadFailed as failed:
+            return "" if failed.status else "no answer"
+        return ""
 
     async def _diagnosis(self, config: ClusterConfig, question: PodQuestion) -> Diagnosis:
         cluster = (await self.connected(config)).cluster
@@ -131,6 +169,7 @@ def _place(config: Config, cluster: ClusterConfig) -> app.Place:
         context=cluster.context,
         kubeconfig=cluster.kubeconfig,
         in_cluster=cluster.in_cluster,
+        eks=cluster.eks,
         region=cluster.region,
         account=Account(role_arn=cluster.assume_role, external_id=cluster.external_id),
         installation=Installation(namespaces=config.karpenter_namespaces),
@@ -158,23 +197,33 @@ def parts(bot: Bot) -> Sequence[Part]:  # noqa: ARG001 (until the first part is 
 
 
 @asynccontextmanager
-async def built(config: Config, playbooks: Playbooks) -> AsyncIterator[serving.Behind]:
-    """Everything behind the door, and its tidy end. Raises StoreUnavailable."""
+async def built(
+    config: Config, playbooks: Playbooks, *, tokens: Callable[[], SlackConfig] | None = None
+) -> AsyncIterator[serving.Behind]:
+    """Everything behind the door, and its tidy end. `tokens`: reads Slack's secrets anew. Raises StoreUnavailable."""
     async with open_store(config.store.url) as store:
         desk = Desk(config, playbooks)
         preparing = asyncio.create_task(desk.prepare())
         try:
             bot = Bot(config=config, playbooks=playbooks, store=store, desk=desk)
-            yield serving.Behind(services=desk, verbs=verbs(bot), parts=parts(bot))
+            yield serving.Behind(
+                services=desk, verbs=verbs(bot), parts=parts(bot), watch=operations.watch(config, store, desk, tokens)
+            )
         finally:
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)
             await desk.close()
 
 
-async def serve(config: Config, playbooks: Playbooks, *, api_url: str | None = None) -> None:
+async def serve(
+    config: Config,
+    playbooks: Playbooks,
+    *,
+    api_url: str | None = None,
+    tokens: Callable[[], SlackConfig] | None = None,
+) -> None:
     """Serves Slack until it is told to stop. Raises serving.CannotServe, StoreUnavailable."""
-    async with built(config, playbooks) as behind:
+    async with built(config, playbooks, tokens=tokens) as behind:
         await serving.serve(config, behind, api_url=api_url)
 
 
@@ -186,15 +235,20 @@ def run(file: str) -> int:
         for problem in error.problems:
             print(f"karpenter-bot: {problem}", file=sys.stderr)
         return 2
-    logging.basicConfig(
-        level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
-    )
+
+    def tokens() -> SlackConfig:
+        return load_config(os.environ, file=file, serving=True).slack
+
+    start_logging(config.log_level, config.log_format)
+    start_tracing(__version__)
     playbooks = packaged.load_playbooks(tuple(str(folder) for folder in config.playbooks))
     for broken in check_playbooks(playbooks):
         LOG.warning("playbook: %s", broken)
     try:
-        asyncio.run(serve(config, playbooks, api_url=os.environ.get("SLACK_API_URL")))
+        asyncio.run(serve(config, playbooks, api_url=os.environ.get("SLACK_API_URL"), tokens=tokens))
     except (serving.CannotServe, StoreUnavailable) as error:
         print(f"karpenter-bot: {error}", file=sys.stderr)
         return 4
+    finally:
+        stop_tracing()
     return 0

@@ -16,6 +16,7 @@ import yaml
 
 from bot.config.values import (
     Value,
+    channels,
     flag,
     folders,
     listen,
@@ -57,15 +58,25 @@ class StoreConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterConfig:
-    """One cluster. Without context and kubeconfig: as kubectl would find it, else the pod's own service account."""
+    """One cluster. Without any way to it: as kubectl would find it, else the pod's own service account.
+
+    `eks`: its name there, reached with AWS's own credentials. `channels`: Slack's ids of those that mean this cluster.
+    """
 
     name: str = ""
     context: str = ""
     kubeconfig: str = ""
     in_cluster: bool = False
+    eks: str = ""
     region: str = ""
     assume_role: str = ""
     external_id: str = ""
+    channels: tuple[str, ...] = ()
+
+    @property
+    def shown_name(self) -> str:
+        """The cluster's name in metrics and health."""
+        return self.name or self.context or self.eks or "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +87,16 @@ class Config:
     store: StoreConfig = field(default_factory=StoreConfig)
     language: str = "en"
     log_level: str = "INFO"
+    log_format: str = "text"
     karpenter_namespaces: tuple[str, ...] = ()
     playbooks: tuple[Path, ...] = ()
     clusters: tuple[ClusterConfig, ...] = (ClusterConfig(),)
+
+    def cluster_of(self, name: str, channel: str) -> ClusterConfig | None:
+        """The cluster that is named, else the one whose channel this is, else the first."""
+        if name:
+            return self.cluster(name)
+        return next((c for c in self.clusters if channel and channel in c.channels), self.clusters[0])
 
     def cluster(self, name: str) -> ClusterConfig | None:
         """The cluster of this name or context; the first for no name."""
@@ -101,6 +119,8 @@ _CLUSTER: Final[Mapping[str, Callable[[Value], Value]]] = {
     "context": text,
     "kubeconfig": text,
     "inCluster": flag,
+    "eks": text,
+    "channels": channels,
     "region": region,
     "assumeRole": role,
     "externalId": text,
@@ -110,6 +130,7 @@ SECTIONS: Final = {"slack": SlackConfig, "store": StoreConfig}
 SETTINGS: Final[Mapping[str, Callable[[Value], Value]]] = {
     "language": one_of("en", "ko"),
     "logLevel": one_of("debug", "info", "warning", "error"),
+    "logFormat": one_of("text", "json"),
     "karpenterNamespaces": namespaces,
     "playbooks": folders,
     "slack.mode": one_of("socket", "http"),
@@ -119,7 +140,7 @@ SETTINGS: Final[Mapping[str, Callable[[Value], Value]]] = {
     "slack.drainSeconds": number(0, 600),
     "store.url": store_url,
     # the only cluster, where there is no list of `clusters`
-    **{name: read for name, read in _CLUSTER.items() if name != "inCluster"},
+    **{name: read for name, read in _CLUSTER.items() if name not in ("inCluster", "channels")},
 }
 _SECRETS: Final = {
     "SLACK_BOT_TOKEN": (re.compile(r"xoxb-\S+"), "a bot token (xoxb-...)"),
@@ -276,8 +297,11 @@ def _clusters(written: Value, file: str, problems: list[str]) -> tuple[ClusterCo
                 values[key] = _read(f"{where}.{key}", _CLUSTER[key], value, problems)
             else:
                 problems.append(f"{where}.{_unknown(str(key), _CLUSTER)}")
-        if values.get("inCluster") and (values.get("context") or values.get("kubeconfig")):
-            problems.append(f"{where}: either inCluster or a context, not both")
+        ways = [way for way in (("inCluster",), ("eks",), ("context", "kubeconfig")) if any(map(values.get, way))]
+        if len(ways) > 1:
+            problems.append(f"{where}: either {' or '.join(way[0] for way in ways)}, not both")
+        if values.get("eks") and not values.get("region"):
+            problems.append(f"{where}: eks needs the region that the cluster is in")
         found.append(_cluster(str(name), {key: value for key, value in values.items() if value is not None}))
     return tuple(found)
 

@@ -93,6 +93,15 @@ def namespaces(value: Value) -> tuple[str, ...]:
     return names
 
 
+def channels(value: Value) -> tuple[str, ...]:
+    """Ids of Slack channels, as "Copy link" ends in."""
+    ids = texts(value)
+    for one in ids:
+        if not re.fullmatch(r"[CGD][A-Z0-9]{2,20}", one):
+            raise ValueError(f"names {one!r}, which is no channel's id (such as C0123ABCD; names change, ids do not)")
+    return ids
+
+
 def folders(value: Value) -> tuple[Path, ...]:
     """Folders that exist."""
     folders = tuple(map(Path, texts(value)))

@@ -51,6 +51,7 @@ _BECAUSE: Final = 2_400
 _ALSO: Final = 1_000
 _REMEDY: Final = 900
 _CONTEXT: Final = 900
+_REFERENCE: Final = 60
 _SPOKEN: Final = 500  # a line of the top-level text: nobody listens to a longer one
 _SPOKEN_CAUSES: Final = 3
 _POD: Final = 320  # a namespace has at most 63 characters, a pod's name 253
@@ -71,13 +72,15 @@ class Message:
 # -- the answer ----------------------------------------------------------------------------------------------------
 
 
-def answer(rendered: Rendered, phrases: Phrases, *, evidence: str = "", brief: bool = False) -> Message:
-    """The answer to `why`: headline, why, what would open a node, context, one button.
+def answer(
+    rendered: Rendered, phrases: Phrases, *, evidence: str = "", brief: bool = False, reference: str = ""
+) -> Message:
+    """The answer to `why`: headline, why, what would open a node, context, one button, the request's id if there is one.
 
     `evidence` is the button's value, an opaque reference of at most 2,000 characters (no button without it). `brief`
     is the form for alerts: headline and first remedy.
     """
-    budget = Budget(blocks=MESSAGE_BLOCKS - 1, characters=MESSAGE - BUTTON)
+    budget = Budget(blocks=MESSAGE_BLOCKS - 2, characters=MESSAGE - BUTTON - _REFERENCE)
     budget.take({"type": "section", "text": text_object(rendered.headline, _HEADLINE)})
     budget.take({"type": "context", "elements": [text_object(rendered.about, _CONTEXT)]})
     if rendered.because and not brief:
@@ -89,6 +92,9 @@ def answer(rendered: Rendered, phrases: Phrases, *, evidence: str = "", brief: b
         budget.take_all(_context(rendered, phrases), _more(phrases, "lines"))
     if evidence:
         budget.taken.append({"type": "actions", "elements": [_evidence_button(phrases, evidence)]})
+    if reference:
+        line = text_object(phrases.line("slack.request", id=reference), _REFERENCE)
+        budget.taken.append({"type": "context", "elements": [line]})
     return Message(text=_answer_text(rendered, phrases, evidence=bool(evidence)), blocks=tuple(budget.taken))
 
 

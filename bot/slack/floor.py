@@ -21,6 +21,9 @@ from bot.slack.memory import Allowance, Clock, Memory, Seen
 from bot.slack.questions import LANGUAGES
 from bot.slack.services import Failed
 from bot.slack.work import Work
+from bot.telemetry.measures import count, state, took
+from bot.telemetry.requests import current, request
+from bot.telemetry.tracing import span
 
 # Slack's JSON, read in the listeners and nowhere behind them.
 Payload: TypeAlias = dict[str, Any]
@@ -85,7 +88,10 @@ class Floor:
     async def begin(self, place: Place, work: Callable[[Exchange], Awaitable[None]]) -> None:
         """Starts tracked work; when there is too much of it, says so."""
         exchange = Exchange(self.client, place)
-        if not self.work.start(self._guarded(exchange, work)):
+        started = self.work.start(self._guarded(exchange, work))
+        state("working", len(self.work))
+        if not started:
+            count("failures", code="busy")
             with suppress(Refused):
                 await exchange.tell(error("busy", self.phrases()))
 
@@ -110,11 +116,17 @@ class Floor:
             await exchange.tell(error("too-many-questions", phrases, seconds=ceil(wait)))
         return not wait
 
-    async def in_time(self, work: Awaitable[Any]) -> Any:  # noqa: ANN401 (whatever the work returns)
-        """The work's result within an answer's time, waiting for a turn included; Failed where that is none."""
+    async def in_time(self, work: Awaitable[Any], *, own_turns: bool = False) -> Any:  # noqa: ANN401 (whatever it returns)
+        """The work's result within an answer's time, waiting for a turn included; Failed where that is none.
+
+        `own_turns`: the work waits for its own, as questions to clusters do, so that a dead one holds up nobody else.
+        """
         try:
-            async with asyncio.timeout(self.custom.seconds), self.turns:
-                return await work
+            async with asyncio.timeout(self.custom.seconds):
+                if own_turns:
+                    return await work
+                async with self.turns:
+                    return await work
         except TimeoutError:
             return Failed(code="timeout", facts={"seconds": ceil(self.custom.seconds)})
         except Exception:
@@ -122,8 +134,16 @@ class Floor:
 
     async def _guarded(self, exchange: Exchange, work: Callable[[Exchange], Awaitable[None]]) -> None:
         """Whatever goes wrong becomes an answer: a sentence and a reference, while the log has the rest."""
+        with request(), span("request"):
+            await self._spoken(exchange, work)
+        # this work still counts itself
+        state("working", len(self.work) - 1)
+
+    async def _spoken(self, exchange: Exchange, work: Callable[[Exchange], Awaitable[None]]) -> None:
+        began = time.perf_counter()
         try:
             await work(exchange)
+            took("answer_seconds", time.perf_counter() - began)
         except Refused as refused:
             LOG.warning("could not be shown: %s", refused)
         except asyncio.CancelledError:
@@ -172,6 +192,7 @@ def clicked(body: Payload) -> Place:
 
 def failure(failed: Failed, phrases: Phrases) -> Message:
     """What is said where there is no answer."""
+    count("failures", code=failed.code)
     if phrases.has(f"error.{failed.code}"):
         return error(failed.code, phrases, **failed.facts)
     LOG.error("no sentence for the failure %r", failed.code)
@@ -179,7 +200,7 @@ def failure(failed: Failed, phrases: Phrases) -> Message:
 
 
 def logged() -> str:
-    """Logs the exception that is being handled under a new reference."""
-    reference = uuid4().hex[:8]
+    """Logs the exception that is being handled; the request's id, by which it is found."""
+    reference = current() or uuid4().hex[:8]
     LOG.exception("request %s failed", reference)
     return reference

@@ -20,6 +20,8 @@ from bot.slack.floor import Floor, Part, Payload, clicked, failure, logged
 from bot.slack.questions import Ask, Help, NotUnderstood, Why, parse_command
 from bot.slack.services import Answered, Asker, Choose, Failed, Reply, Services, Verb
 from bot.slack.work import Work
+from bot.telemetry.measures import count, stage
+from bot.telemetry.requests import current
 
 COMMAND: Final = "/karpenter"
 """What help names where the person typed no command."""
@@ -66,6 +68,7 @@ class Listeners:
         """Before all listeners: what was taken before is acknowledged again, and no more."""
         key = body.get("event_id") or body.get("trigger_id")
         if key and self.floor.seen.again(str(key)):
+            count("repeated_deliveries")
             return BoltResponse(status=200)
         await next()
         return None
@@ -157,12 +160,13 @@ class Listeners:
 
     async def _why(self, exchange: Exchange, question: Why, asker: Asker, phrases: Phrases) -> None:
         await exchange.progress(progress(question.asked, phrases))
-        reply: Reply = await self.floor.in_time(self._services.why(question, asker))
+        reply: Reply = await self.floor.in_time(self._services.why(question, asker), own_turns=True)
         match reply:
             case Failed():
                 await exchange.refuse(failure(reply, phrases))
             case _:
-                await exchange.answer(_worded(reply, question, phrases))
+                with stage("show"):
+                    await exchange.answer(_worded(reply, question, phrases))
 
     async def _ask(self, exchange: Exchange, ask: Ask, asker: Asker, phrases: Phrases) -> None:
         await exchange.progress(progress(" ".join((ask.verb, *ask.words)), phrases))
@@ -203,6 +207,6 @@ class Listeners:
 def _worded(reply: Answered | Choose, question: Why, phrases: Phrases) -> Message:
     match reply:
         case Answered(answer_id=answer_id, rendered=rendered):
-            return answer(rendered, phrases, evidence=answer_id)
+            return answer(rendered, phrases, evidence=answer_id, reference=current())
         case Choose():
             return choice(reply, question, phrases)

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-import re
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -25,18 +25,23 @@ from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.model.diagnosis import Json
+from bot.slack.client import CountedClient
 from bot.slack.floor import Custom, Floor, Part, Self
 from bot.slack.listeners import SCOPES, Listeners
+from bot.slack.rotation import Tokens, keep_current
 from bot.slack.services import Services, Verb
+from bot.telemetry.logs import Redacting
+from bot.telemetry.measures import state, took
 
 LOG: Final = logging.getLogger(__name__)
 SLACK: Final = "https://slack.com/api/"
 EVENTS_PATH: Final = "/slack/events"
+METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 BODY: Final = 1024 * 1024
 """Bytes of a request's body; Slack's own are far below."""
 _LOST_FOR: Final = 300.0
 """Seconds without a socket after which the process calls itself unhealthy: bolt reconnects within a minute, or never."""
-_SECRETS: Final = re.compile(r"\bx(?:ox[a-z]|app)-[\w-]+|(?<=ticket=)[\w-]+|(?<=hooks\.slack\.com/)[\w/-]+")
 
 
 class SlackSettings(Protocol):
@@ -75,26 +80,37 @@ class CannotServe(Exception):  # noqa: N818 (reads as what is the case)
     """The door cannot open; the message is one line that says what to mend."""
 
 
-class Redacting(logging.Filter):
-    """Takes tokens, socket tickets and response URLs out of what Slack's libraries log."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Something that the bot stands on, as it was just found. `vital`: without it, no question should come here."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Always True: the record stays, its secrets go."""
-        record.msg, record.args = _SECRETS.sub("…", record.getMessage()), None
-        if record.exc_info:
-            # formatted here, for a formatter would write the exception's own words
-            record.exc_text = _SECRETS.sub("…", logging.Formatter().formatException(record.exc_info))
-            record.exc_info = None
-        return True
+    name: str
+    ok: bool
+    vital: bool = False
+    why: str = ""
+
+    def as_json(self) -> dict[str, Json]:
+        """For `/readyz`: open to whoever reaches the port, so without names of hosts."""
+        return {"ok": self.ok, "vital": self.vital, **({"why": self.why} if self.why else {})}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How the process is watched from outside. `tokens`: Slack's secrets as they are in their files now."""
+
+    metrics: Callable[[], bytes] | None = None
+    checks: Callable[[], Awaitable[Sequence[Check]]] | None = None
+    tokens: Callable[[], SlackSettings] | None = None
 
 
 class Door:
     """The open door: its port, and whether it is healthy."""
 
     def __init__(
-        self, app: AsyncApp, listeners: Listeners, settings: SlackSettings, parts: Sequence[Part] = ()
+        self, app: AsyncApp, listeners: Listeners, settings: SlackSettings, parts: Sequence[Part], watch: Watch
     ) -> None:
-        self.listeners, self._parts = listeners, parts
+        self.listeners, self._parts, self._watch = listeners, parts, watch
+        self._signing_secret = settings.signing_secret
         self.port = 0
         self._app, self._settings = app, settings
         self._socket: AsyncSocketModeHandler | None = None
@@ -108,24 +124,43 @@ class Door:
         connected = await self._socket.client.is_connected()
         if connected:
             self._connected_at = asyncio.get_running_loop().time()
+        state("slack_connected", float(connected))
         return connected
 
+    def take_keys(self, tokens: Tokens) -> None:
+        """New secrets: for the next signature and the next socket; the open socket stays."""
+        self._signing_secret = tokens.signing_secret
+        if self._socket is not None:
+            self._socket.app_token = self._socket.client.app_token = tokens.app_token
+
     async def on_ready(self, _request: web.Request) -> web.Response:
-        """`/readyz`: 200 while questions can come in."""
-        ready = await self.connected() and not self._draining
-        return web.json_response({"ready": ready, "draining": self._draining}, status=200 if ready else 503)
+        """`/readyz`: 200 while questions can come in and be answered; a cluster that is down is told, and costs only itself."""
+        connected = await self.connected()
+        found = await self._watch.checks() if self._watch.checks else ()
+        ready = connected and not self._draining and all(check.ok or not check.vital for check in found)
+        checks = {check.name: check.as_json() for check in found}
+        told = {"ready": ready, "draining": self._draining, "connected": connected, "checks": checks}
+        return web.json_response(told, status=200 if ready else 503)
+
+    async def on_metrics(self, _request: web.Request) -> web.Response:
+        """`/metrics`, for Prometheus."""
+        await self.connected()
+        state("working", len(self.listeners.work))
+        exposition = self._watch.metrics() if self._watch.metrics else b""
+        return web.Response(body=exposition, headers={"Content-Type": METRICS})
 
     async def on_health(self, _request: web.Request) -> web.Response:
         """`/healthz`: 503 once the socket has been gone for so long that only a new process helps."""
         connected = await self.connected()
         lost = 0.0 if connected else asyncio.get_running_loop().time() - self._connected_at
-        state = {"mode": self._settings.mode, "connected": connected, "working": len(self.listeners.work)}
-        return web.json_response(state, status=200 if lost < _LOST_FOR else 503)
+        told = {"mode": self._settings.mode, "connected": connected, "working": len(self.listeners.work)}
+        return web.json_response(told, status=200 if lost < _LOST_FOR else 503)
 
     async def on_events(self, request: web.Request) -> web.Response:
         """Slack's request URL. The signature comes first: bolt checks it too, but only after it has parsed the body."""
+        began = time.perf_counter()
         body = await request.read()
-        if not _signed(body, request, self._settings.signing_secret):
+        if not _signed(body, request, self._signing_secret):
             return web.Response(status=401)
         try:
             bolt = AsyncBoltRequest(body=body.decode(), query=request.query_string, headers=dict(request.headers))
@@ -133,13 +168,16 @@ class Door:
             bolt = None
         if bolt is None or not isinstance(bolt.body, dict):
             return web.Response(status=400)
-        return await to_aiohttp_response(await self._app.async_dispatch(bolt))
+        answer = await self._app.async_dispatch(bolt)
+        took("ack_seconds", time.perf_counter() - began)
+        return await to_aiohttp_response(answer)
 
     async def listen(self, stack: AsyncExitStack) -> None:
         """Opens the port: health in both modes, Slack's requests over HTTP."""
         server = web.Application(client_max_size=BODY)
         server.router.add_get("/healthz", self.on_health)
         server.router.add_get("/readyz", self.on_ready)
+        server.router.add_get("/metrics", self.on_metrics)
         if self._settings.mode == "http":
             server.router.add_post(EVENTS_PATH, self.on_events)
         for part in self._parts:
@@ -189,6 +227,7 @@ class Behind:
     services: Services
     verbs: Mapping[str, Verb] = field(default_factory=dict)
     parts: Sequence[Part] = ()
+    watch: Watch = field(default_factory=Watch)
 
 
 @asynccontextmanager
@@ -204,7 +243,7 @@ async def opened(settings: Settings, behind: Behind, *, api_url: str | None = No
     logger = _library_logger()
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))
-        client = AsyncWebClient(
+        client = CountedClient(
             token=slack.bot_token,
             base_url=api_url or SLACK,
             session=session,
@@ -216,11 +255,14 @@ async def opened(settings: Settings, behind: Behind, *, api_url: str | None = No
         floor = Floor(client, behind.services, custom, me=me)
         listeners = Listeners(floor, behind.services, verbs=behind.verbs, parts=behind.parts)
         listeners.register(app)
-        door = Door(app, listeners, slack, behind.parts)
+        door = Door(app, listeners, slack, behind.parts, behind.watch)
         await door.listen(stack)
         stack.push_async_callback(door.close)
         if slack.mode == "socket":
             await door.connect(client)
+        if behind.watch.tokens:
+            rotating = asyncio.create_task(keep_current(behind.watch.tokens, client, door))
+            stack.callback(rotating.cancel)
         for part in behind.parts:
             await part.start()
         yield door
@@ -254,21 +296,27 @@ async def _bolt(client: AsyncWebClient, signing_secret: str, logger: logging.Log
     except (SlackApiError, SlackClientError, aiohttp.ClientError, TimeoutError) as error:
         raise CannotServe(_complaint("SLACK_BOT_TOKEN", error)) from None
     _warn_of_scopes(me)
-    identity = AuthorizeResult(
-        enterprise_id=me.get("enterprise_id"),
-        team_id=me.get("team_id"),
-        bot_token=client.token,
-        bot_id=me.get("bot_id"),
-        bot_user_id=me.get("user_id"),
-    )
 
     async def authorize() -> AuthorizeResult:
-        return identity
+        return AuthorizeResult(
+            enterprise_id=me.get("enterprise_id"),
+            team_id=me.get("team_id"),
+            bot_token=client.token,  # as it is now: tokens are rotated
+            bot_id=me.get("bot_id"),
+            bot_user_id=me.get("user_id"),
+        )
 
     # without a token of its own bolt asks `authorize` and makes no auth.test of its own with the first delivery
     tokenless = AsyncWebClient(base_url=client.base_url, session=client.session, logger=logger)
-    # bolt logs the body of a request with a bad signature at INFO; this logger's level and filter reach all of bolt's
-    app = AsyncApp(client=tokenless, authorize=authorize, signing_secret=signing_secret, logger=logger)
+    # bolt logs the body of a request with a bad signature at INFO; this logger's level and filter reach all of bolt's.
+    # Signatures are checked at the door, with the secret of the day, before anything is parsed; bolt knows only the first.
+    app = AsyncApp(
+        client=tokenless,
+        authorize=authorize,
+        signing_secret=signing_secret,
+        logger=logger,
+        request_verification_enabled=False,
+    )
     return app, Self(team_id=me.get("team_id") or "", user_id=me.get("user_id") or "", bot_id=me.get("bot_id") or "")
 
 

@@ -4,9 +4,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any, Final, Protocol
 
 from bot import __version__
+from bot.telemetry.measures import called
 
 # Kinder to the service than one more question would be worth: throttled calls slow down and are tried again.
 _OPTIONS: Final[Mapping[str, Any]] = {
@@ -60,7 +62,27 @@ class Boto:
             if key not in self._clients:
                 config = Config(**self._options)
                 self._clients[key] = self._sessions[account].client(service, region_name=region, config=config)
+                _count_calls(self._clients[key].meta.events)
             return self._clients[key]
+
+
+def _count_calls(events: Any) -> None:  # noqa: ANN401
+    """Every call of the client in the metrics, by botocore's own events (docs: Extensibility guide)."""
+
+    def began(context: dict[str, Any], **_: object) -> None:
+        context["karpenter_bot_began"] = perf_counter()
+
+    def ended(model: Any, context: dict[str, Any], parsed: Mapping[str, Any], **_: object) -> None:  # noqa: ANN401
+        code = parsed.get("Error", {}).get("Code") if isinstance(parsed.get("Error"), dict) else None
+        called("aws", model.name, str(code or "ok"), perf_counter() - context["karpenter_bot_began"])
+
+    def broke(event_name: str, context: dict[str, Any], **_: object) -> None:
+        operation = event_name.rpartition(".")[2]
+        called("aws", operation, "error", perf_counter() - context["karpenter_bot_began"])
+
+    events.register("before-call", began)
+    events.register("after-call", ended)
+    events.register("after-call-error", broke)
 
 
 def _session(account: Account, region: str) -> Any:  # noqa: ANN401

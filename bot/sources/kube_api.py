@@ -7,8 +7,10 @@ megabytes on big lists, are never built.
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -16,7 +18,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bot import __version__
+from bot.sources.eks import EksCluster
 from bot.sources.errors import ClusterUnreachable, CredentialsExpired, ReadFailed, SourceError
+from bot.telemetry.measures import called
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
@@ -203,14 +207,32 @@ class KubeConnection:
 
         total = CALL_SECONDS if silence is None else None
         timeout = ClientTimeout(total=total, sock_connect=CONNECT_SECONDS, sock_read=silence)
-        with _translated(self.server):
+        with _translated(self.server), _counted(method) as outcome:
             # `param_serialize` is where the package refreshes and sends the token.
             args = await self._client.param_serialize(
                 method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
             )
             sent: Any = await self._client.call_api(*args, _request_timeout=timeout)
-        answer: ClientResponse = sent.response
+            answer: ClientResponse = sent.response
+            outcome.status = answer.status
         return answer
+
+
+@dataclass(slots=True)
+class _Outcome:
+    status: int = 0
+    """0 while there is no answer."""
+
+
+@contextmanager
+def _counted(method: str) -> Iterator[_Outcome]:
+    """One call in the metrics, by its verb and how it ended; a dead line counts as `error`."""
+    began, outcome = time.perf_counter(), _Outcome()
+    try:
+        yield outcome
+    finally:
+        ended = "error" if not outcome.status else "ok" if outcome.status < 300 else str(outcome.status)
+        called("kubernetes", method, ended, time.perf_counter() - began)
 
 
 @contextmanager
@@ -268,10 +290,16 @@ def _one_line(said: object) -> str:
 
 
 async def open_connection(
-    *, kubeconfig: str = "", context: str = "", in_cluster: bool = False, compressed: bool | None = None
+    *,
+    kubeconfig: str = "",
+    context: str = "",
+    in_cluster: bool = False,
+    compressed: bool | None = None,
+    eks: EksCluster | None = None,
 ) -> KubeConnection:
     """Connects as kubectl would: the given kubeconfig, $KUBECONFIG, ~/.kube/config; else the pod's own service account.
 
+    `eks`: that cluster, with AWS's credentials, whatever kubeconfig there is.
     `in_cluster`: the service account, whatever kubeconfig there is.
     `compressed`: whether the server may compress what it answers; unless told, it may from outside of a cluster. Inside,
     the network is fast, and compressing takes the server several times as long as sending.
@@ -282,7 +310,7 @@ async def open_connection(
     from kubernetes.aio.client import ApiClient, Configuration  # noqa: PLC0415
 
     configuration = Configuration()
-    load = _loader(kubeconfig, context, in_cluster=in_cluster)
+    load = eks.configure if eks else _loader(kubeconfig, context, in_cluster=in_cluster)
     try:
         await load(configuration)
         client: Any = ApiClient(configuration)

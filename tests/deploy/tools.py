@@ -36,7 +36,9 @@ def _unpack(member: str, target: Path) -> None:
     try:
         packed = next(f for f in files(_WHEEL) or () if f.name.endswith(".jsii.tgz"))
     except PackageNotFoundError:
-        pytest.skip(f"NOT RUN: {_WHEEL} is not installed (it is made for Linux on x86_64, here is {platform.machine()})")
+        pytest.skip(
+            f"NOT RUN: {_WHEEL} is not installed (it is made for Linux on x86_64, here is {platform.machine()})"
+        )
     with tarfile.open(str(packed.locate())) as tar:
         layer = tar.extractfile("package/lib/layer.zip")
         assert layer is not None

@@ -13,7 +13,8 @@ import pytest
 from aiohttp import web
 
 from bot.playground.slack.signatures import sign
-from bot.slack.serving import BODY, EVENTS_PATH, Behind, CannotServe, Redacting, serve
+from bot.slack.serving import BODY, EVENTS_PATH, Behind, CannotServe, serve
+from bot.telemetry.logs import Redacting
 from tests.fakes.slack import FakeSlack, Fault, scene
 from tests.slack.door import Scripted, config_for, door, idle
 
@@ -56,7 +57,7 @@ async def test_what_is_too_large_or_elsewhere_is_refused(slack: FakeSlack) -> No
         async with aiohttp.ClientSession() as session, session.post(f"{base}{EVENTS_PATH}", data=too_large) as response:
             assert response.status == 413
         assert await status(f"{base}{EVENTS_PATH}") == 405
-        assert await status(f"{base}/metrics") == 404
+        assert await status(f"{base}/elsewhere") == 404
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"payload=%7B", b"payload=1", b"\xff\xfe", b"a=" * 9_000])
