@@ -89,6 +89,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     "slack.evidence-title": {},
     "slack.close": {},
     "slack.loading": {},
+    "slack.request": {"id": "3f2a91c0"},
     "slack.why": {},
     "slack.progress": {"asked": "default/train-0"},
     "slack.candidates": {"asked": "train", "count": 3},
