@@ -16,6 +16,7 @@ import yaml
 
 from bot.config.values import (
     Value,
+    approval_rules,
     channels,
     flag,
     folders,
@@ -29,6 +30,7 @@ from bot.config.values import (
     text,
     whole,
 )
+from bot.model.proposals import ApprovalRule
 
 PREFIX: Final = "KARPENTER_BOT_"
 FILE: Final = "KARPENTER_BOT_CONFIG"
@@ -54,6 +56,15 @@ class StoreConfig:
     """Where the serving bot remembers: `sqlite:///FILE` (one replica) or `postgresql://USER:PASSWORD@HOST/DATABASE`."""
 
     url: str = field(default="sqlite:///karpenter-bot.sqlite3", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalsConfig:
+    """Who may approve changes, and for how long. Without rules nobody may, and answers offer patches to copy."""
+
+    rules: tuple[ApprovalRule, ...] = ()
+    expire_minutes: int = 30
+    verify_minutes: int = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +96,7 @@ class Config:
 
     slack: SlackConfig = field(default_factory=SlackConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
+    approvals: ApprovalsConfig = field(default_factory=ApprovalsConfig)
     language: str = "en"
     log_level: str = "INFO"
     log_format: str = "text"
@@ -125,7 +137,7 @@ _CLUSTER: Final[Mapping[str, Callable[[Value], Value]]] = {
     "assumeRole": role,
     "externalId": text,
 }
-SECTIONS: Final = {"slack": SlackConfig, "store": StoreConfig}
+SECTIONS: Final = {"slack": SlackConfig, "store": StoreConfig, "approvals": ApprovalsConfig}
 """The settings with a dot in their name, by what stands before it; each section is a frozen dataclass."""
 SETTINGS: Final[Mapping[str, Callable[[Value], Value]]] = {
     "language": one_of("en", "ko"),
@@ -139,6 +151,9 @@ SETTINGS: Final[Mapping[str, Callable[[Value], Value]]] = {
     "slack.answersAtOnce": whole(1, 100),
     "slack.drainSeconds": number(0, 600),
     "store.url": store_url,
+    "approvals.rules": approval_rules,
+    "approvals.expireMinutes": whole(1, 1_440),
+    "approvals.verifyMinutes": whole(1, 240),
     # the only cluster, where there is no list of `clusters`
     **{name: read for name, read in _CLUSTER.items() if name not in ("inCluster", "channels")},
 }

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
+import yaml
+
+from bot.model.proposals import ApprovalRule
+
 Value = object
 """What YAML or an environment variable may hold, before it is looked at."""
 
@@ -123,6 +127,43 @@ def region(value: Value) -> str:
     if not re.fullmatch(r"[a-z]{2,4}(?:-[a-z]+)+-\d", written := text(value)):
         raise ValueError(f"must be an AWS region such as ap-northeast-2, not {written!r}")
     return written
+
+
+def approval_rules(value: Value) -> tuple[ApprovalRule, ...]:
+    """Who may approve what: a list, of which the first rule that fits an object decides. In a variable: as YAML."""
+    if isinstance(value, str):
+        try:
+            value = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ValueError("must be YAML") from None
+    if not isinstance(value, list):
+        raise ValueError("must be a list of rules")  # noqa: TRY004 (all readers raise the same)
+    return tuple(_approval_rule(f"[{index}]", rule) for index, rule in enumerate(value))
+
+
+_FLAGS = {"fourEyes": "four_eyes", "confirmTwice": "confirm_twice"}
+_PATTERNS = ("clusters", "namespaces", "kinds")
+
+
+def _approval_rule(where: str, rule: Value) -> ApprovalRule:
+    if not isinstance(rule, dict) or not rule.get("approvers"):
+        raise ValueError(f"{where} must have approvers: ids of Slack users (U…) and of Slack user groups (S…)")
+    known = ("approvers", *_PATTERNS, *_FLAGS)
+    for key in rule:
+        if key not in known:
+            near = get_close_matches(str(key), known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+            raise ValueError(f"{where} names {key!r}, which is unknown{hint}")
+    approvers = texts(rule["approvers"])
+    for approver in approvers:
+        if not re.fullmatch(r"[UWS][A-Z0-9]{2,20}", approver):
+            raise ValueError(f"{where} names {approver!r}, which is no id of a Slack user (U…) or user group (S…)")
+    return ApprovalRule(
+        users=tuple(a for a in approvers if a[0] != "S"),
+        groups=tuple(a for a in approvers if a[0] == "S"),
+        **{name: texts(rule[name]) for name in _PATTERNS if rule.get(name)},
+        **{field: flag(rule[name]) for name, field in _FLAGS.items() if name in rule},
+    )
 
 
 def store_url(value: Value) -> str:

@@ -51,6 +51,20 @@ class ApprovalRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who clicks, as Slack told it just now. `groups`: of the groups that were asked about, those with this member.
+
+    `standing` is empty for a full, active member of this workspace, else the code of what they are instead. `unread`
+    names what could not be asked: whoever cannot be looked up may do nothing.
+    """
+
+    user: str
+    groups: frozenset[str] = frozenset()
+    standing: str = ""
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alteration:
     """The change itself, as it was shown: a JSON Patch of one object, the way back, and the server's own diff.
 

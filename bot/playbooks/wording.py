@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Final
 
 from bot.model.diagnosis import Change, Cheapest, Verdict
+from bot.playbooks.approving import APPROVALS
 from bot.playbooks.contract import REMEDIES
 from bot.playbooks.explained import EXPLAINED
 
@@ -110,6 +111,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     "error.evidence-gone": {},
     "error.internal": {"reference": "4f1c"},
     **EXPLAINED,
+    **APPROVALS,
 }
 
 # Keys that a catalogue may have besides, by how they begin: what diagnosis and catalogue name together. All languages

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from bot.model.objects import ObjectRef
-from bot.model.proposals import ApprovalRule, Proposal, State
+from bot.model.proposals import ApprovalRule, Person, Proposal, State
 
 
 class Event(StrEnum):
@@ -99,20 +99,6 @@ def diagram() -> str:
 
 
 # -- who may -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Who clicks, as Slack told it just now. `groups`: of the groups that were asked about, those with this member.
-
-    `standing` is empty for a full, active member of this workspace, else the code of what they are instead. `unread`
-    names what could not be asked: whoever cannot be looked up may do nothing.
-    """
-
-    user: str
-    groups: frozenset[str] = frozenset()
-    standing: str = ""
-    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

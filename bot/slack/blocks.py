@@ -73,12 +73,18 @@ class Message:
 
 
 def answer(
-    rendered: Rendered, phrases: Phrases, *, evidence: str = "", brief: bool = False, reference: str = ""
+    rendered: Rendered,
+    phrases: Phrases,
+    *,
+    evidence: str = "",
+    brief: bool = False,
+    reference: str = "",
+    buttons: Sequence[Block] = (),
 ) -> Message:
     """The answer to `why`: headline, why, what would open a node, context, one button, the request's id if there is one.
 
     `evidence` is the button's value, an opaque reference of at most 2,000 characters (no button without it). `brief`
-    is the form for alerts: headline and first remedy.
+    is the form for alerts: headline and first remedy. `buttons` stand before it: what to do about the remedies.
     """
     budget = Budget(blocks=MESSAGE_BLOCKS - 2, characters=MESSAGE - BUTTON - _REFERENCE)
     budget.take({"type": "section", "text": text_object(rendered.headline, _HEADLINE)})
@@ -90,8 +96,9 @@ def answer(
     budget.take_all(_remedies(rendered, phrases, brief=brief), _more(phrases, "remedies"))
     if not brief:
         budget.take_all(_context(rendered, phrases), _more(phrases, "lines"))
-    if evidence:
-        budget.taken.append({"type": "actions", "elements": [_evidence_button(phrases, evidence)]})
+    elements = [*buttons, *([_evidence_button(phrases, evidence)] if evidence else [])]
+    if elements:
+        budget.taken.append({"type": "actions", "elements": list(elements)})
     if reference:
         line = text_object(phrases.line("slack.request", id=reference), _REFERENCE)
         budget.taken.append({"type": "context", "elements": [line]})

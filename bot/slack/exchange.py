@@ -22,7 +22,7 @@ BLOCKS_REFUSED: Final = frozenset(
     {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_attachments", "invalid_arguments"}
 )
 # no parsing of names or URLs, no previews: what the answer quotes belongs to others
-_AS_WRITTEN: Final[Mapping[str, Any]] = {"parse": "none", "unfurl_links": False, "unfurl_media": False}
+AS_WRITTEN: Final[Mapping[str, Any]] = {"parse": "none", "unfurl_links": False, "unfurl_media": False}
 
 
 class Refused(Exception):  # noqa: N818 (Slack's answer, not this program's failure)
@@ -131,10 +131,10 @@ class Exchange:
         """Calls a method on this place. chat.update parses names unless told not to, so that all are told."""
         arguments: dict[str, object] = {"channel": self._place.channel, **more}
         if message:
-            arguments |= {**message.as_json(), **_AS_WRITTEN}
+            arguments |= {**message.as_json(), **AS_WRITTEN}
         if self._place.thread_ts and "ts" not in more:
             arguments["thread_ts"] = self._place.thread_ts
-        return str((await _called(method, self._client.api_call(method, json=arguments))).get("ts", ""))
+        return str((await called(method, self._client.api_call(method, json=arguments))).get("ts", ""))
 
     async def _respond(self, message: Message, *, in_channel: bool, anew: bool = False) -> None:
         place = self._place
@@ -156,7 +156,7 @@ class Exchange:
         )
 
         async def send(version: Message) -> None:
-            body = {**version.as_json(), **where, **_AS_WRITTEN}
+            body = {**version.as_json(), **where, **AS_WRITTEN}
             try:
                 response = await webhook.send_dict(body)
             except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
@@ -197,22 +197,22 @@ async def _first_of(ways: Sequence[Callable[[], Awaitable[None]]]) -> None:
 
 async def open_modal(client: AsyncWebClient, trigger_id: str, view: Mapping[str, Json]) -> str:
     """Opens a modal within the three seconds that a trigger_id lives; its view id. Raises Refused."""
-    opened = await _called("views.open", client.views_open(trigger_id=trigger_id, view=dict(view)))
+    opened = await called("views.open", client.views_open(trigger_id=trigger_id, view=dict(view)))
     return str(opened["view"]["id"])
 
 
 async def change_modal(client: AsyncWebClient, view_id: str, view: Mapping[str, Json]) -> None:
     """Replaces what a modal shows. Raises Refused."""
-    await _called("views.update", client.views_update(view_id=view_id, view=dict(view)))
+    await called("views.update", client.views_update(view_id=view_id, view=dict(view)))
 
 
 async def locale_of(client: AsyncWebClient, user: str) -> str:
     """A person's locale (`ko-KR`). Raises Refused."""
-    info = await _called("users.info", client.users_info(user=user, include_locale=True))
+    info = await called("users.info", client.users_info(user=user, include_locale=True))
     return str((info.get("user") or {}).get("locale") or "")
 
 
-async def _called(method: str, call: Awaitable[Any]) -> Any:  # noqa: ANN401 (Slack's JSON)
+async def called(method: str, call: Awaitable[Any]) -> Any:  # noqa: ANN401 (Slack's JSON)
     """The answer of a call. Slack's refusals and a dead line become Refused, without what was sent."""
     try:
         return await call

@@ -11,12 +11,13 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 
-from bot.playbooks import Phrases
+from bot.playbooks import Phrases, plain
 from bot.slack.blocks import SHOW_EVIDENCE, WHY, Message, answer, error, help_message, progress
 from bot.slack.dialogs import choice, note_modal, plain_modal
 from bot.slack.evidence import evidence_modal
 from bot.slack.exchange import BLOCKS_REFUSED, Exchange, Place, Refused, change_modal, open_modal
 from bot.slack.floor import Floor, Part, Payload, clicked, failure, logged
+from bot.slack.proposal_blocks import offer_elements
 from bot.slack.questions import Ask, Help, NotUnderstood, Why, parse_command
 from bot.slack.services import Answered, Asker, Choose, Failed, Reply, Services, Verb
 from bot.slack.work import Work
@@ -207,6 +208,8 @@ class Listeners:
 def _worded(reply: Answered | Choose, question: Why, phrases: Phrases) -> Message:
     match reply:
         case Answered(answer_id=answer_id, rendered=rendered):
-            return answer(rendered, phrases, evidence=answer_id, reference=current())
+            summaries = [plain(remedy.summary) for remedy in rendered.remedies]
+            buttons = offer_elements(reply.offers, summaries, phrases)
+            return answer(rendered, phrases, evidence=answer_id, reference=current(), buttons=buttons)
         case Choose():
             return choice(reply, question, phrases)

@@ -19,11 +19,41 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """A remedy that a button is for: an opaque token, its number among the rendered remedies (from 0).
+
+    `ready`: it can be proposed; else its patch can be copied.
+    """
+
+    token: str
+    number: int
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A change that cannot be applied from here, and the words to make it by hand.
+
+    `why` is a sentence; with `code` it is the fact `why` of the sentence `error.<code>`. `managed`: a repository has the
+    object, so its patch comes first.
+    """
+
+    target: str
+    summary: str
+    why: str
+    code: str
+    command: str
+    repository: str
+    managed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
     """An answer, and the reference under which its evidence is kept: opaque, at most 2,000 characters."""
 
     answer_id: str
     rendered: Rendered
+    offers: tuple[Offered, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

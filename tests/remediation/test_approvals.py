@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.model.objects import ObjectRef
-from bot.model.proposals import ApprovalRule, State
+from bot.model.proposals import ApprovalRule, Person, State
 from bot.remediation.approvals import (
     APPROVAL_LASTS,
     LEFT,
@@ -19,7 +19,6 @@ from bot.remediation.approvals import (
     Event,
     No,
     NotPossibleError,
-    Person,
     decide_approval,
     decide_rejection,
     diagram,

@@ -1,0 +1,61 @@
+"""The sentences of approve-to-apply, each with example values: what a catalogue must have in each language."""
+
+from collections.abc import Mapping
+from typing import Final
+
+_NUMBERED: Final = {"number": 1, "summary": "Ask for 1 GPU"}
+_OBJECT: Final = {"object": "Deployment ml/trainer", "cluster": "prod"}
+_STATES: Final = (
+    *("proposed", "confirming", "approved", "applying", "applied", "verified", "stalled", "rejected", "expired"),
+    *("superseded", "failed", "undone"),
+)
+_LABELS: Final = (
+    *("other", "modal-title", "copy-title", "submit", "cancel", "loading", "no-risk", "dry-run", "approve", "confirm"),
+    *("reject", "undo", "apply-it", "keep", "reason", "reject-title", "command", "repository", "overwritten"),
+    *("people.asked", "people.approved", "people.decided", "people.may", "people.until"),
+    *("audit.title", "audit.none", "audit.hint"),
+)
+_PLAIN_ERRORS: Final = (
+    *("unknown", "nobody", "no-write-role", "not-you", "four-eyes", "another-person", "expired", "store-down"),
+    "undo-under-way",
+)
+
+APPROVALS: Final[Mapping[str, Mapping[str, object]]] = {
+    **{f"approvals.{name}": {} for name in _LABELS},
+    **{f"approvals.{name}": _NUMBERED for name in ("propose", "copy", "other-propose", "other-copy")},
+    **{f"approvals.{name}": _OBJECT for name in ("changes", "sure", "sure-undo")},
+    "approvals.risk": {"risk": "restarts the pods"},
+    "approvals.more-lines": {"count": 2},
+    **{f"approvals.state.{state}": {"summary": "Ask for 1 GPU", "reason": "too expensive"} for state in _STATES},
+    **{f"approvals.undo-of.{state}": {"summary": "Ask for 1 GPU"} for state in ("proposed", "applied")},
+    "approvals.failure.refused": {"message": "spec is immutable"},
+    "approvals.failure.object-gone": {"message": ""},
+    "approvals.delete-pod": {"pod": "train-0"},
+    "approvals.now": {"now": "the NodePool's limit is reached"},
+    "approvals.sight.nodeclaim": {
+        "nodeclaim": "gpu-x7k2p",
+        "instance_type": "g6e.8xlarge",
+        "zone": "ap-northeast-2a",
+        "capacity_type": "spot",
+        "price": 2.35,
+        "seconds": 3,
+    },
+    "approvals.sight.node": {"seconds": 41},
+    "approvals.sight.pod": {"pod": "train-0", "node": "ip-10-0-0-1", "seconds": 44},
+    "approvals.sight.waiting": {"pod": "train-0"},
+    "approvals.audit.line": {
+        "at": "2026-03-02 03:00:00 UTC",
+        "event": "approve",
+        "actor": "U0ANNA",
+        "proposal": "pX",
+        "state": "approved",
+    },
+    **{f"error.approvals.{code}": {} for code in _PLAIN_ERRORS},
+    "error.approvals.no-longer": {"now": "the pod runs"},
+    "error.approvals.dry-run-refused": {"why": "spec is immutable"},
+    "error.approvals.standing": {"standing": "deactivated"},
+    "error.approvals.unreadable": {"why": "usergroups.users.list: ratelimited"},
+    "error.approvals.not-now": {"state": "applied"},
+    "error.approvals.changed-since": {"object": "Deployment ml/trainer"},
+    "error.approvals.undo-refused": {"why": "spec is immutable"},
+}

@@ -1,0 +1,288 @@
+"""Proposals in Slack: the modal that shows a change, the message that follows it, the patch to copy. Pure.
+
+Words from outside are escaped or stand in rich text, which Slack parses for nothing; a button's value is an opaque id.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+
+from bot.model.diagnosis import Json
+from bot.model.proposals import Proposal, Purpose, State
+from bot.playbooks import Line, Phrases, Span, clean, plain, shortened, value_line
+from bot.slack.blocks import Message, button, notice
+from bot.slack.budget import MODAL_TITLE, Block, plain_object, section, text_object
+from bot.slack.services import Copy, Offered
+
+PROPOSE, PROPOSE_OTHER = "propose", "propose_other"
+APPROVE, REJECT, UNDO = "approve", "reject", "undo"
+PROPOSAL_VIEW, REJECTION_VIEW, COPY_VIEW = "proposal", "rejection", "copy_patch"
+REASON: Final = "reason"
+_DIFF: Final = 2_400
+"""Characters of a diff in a message; a modal takes a little more."""
+_DIFF_IN_MODAL: Final = 9_000
+_BOX: Final = 2_900
+_OPTION: Final = 75
+_WAITING: Final = (State.PROPOSED, State.CONFIRMING)
+_LEFT: Final = (State.APPLIED, State.VERIFIED, State.STALLED)
+_USER: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
+_GROUP: Final = re.compile(r"S[A-Z0-9]{2,20}")
+
+
+# -- under an answer -------------------------------------------------------------------------------------------------
+
+
+def offer_elements(offers: Sequence[Offered], summaries: Sequence[str], phrases: Phrases) -> list[Block]:
+    """The best remedy as a button (primary where it can be applied), the others in a menu."""
+    if not offers:
+        return []
+    best, *others = offers
+    label = phrases.text("approvals.propose" if best.ready else "approvals.copy", number=best.number + 1)
+    first = button(label, action=PROPOSE, value=best.token)
+    elements = [{**first, "style": "primary"} if best.ready else first]
+    if others:
+        elements.append(
+            {
+                "type": "static_select",
+                "action_id": PROPOSE_OTHER,
+                "placeholder": plain_object(phrases.text("approvals.other"), _OPTION),
+                "options": [_option(one, summaries, phrases) for one in others],
+            }
+        )
+    return elements
+
+
+def _option(one: Offered, summaries: Sequence[str], phrases: Phrases) -> Json:
+    summary = summaries[one.number] if one.number < len(summaries) else ""
+    key = "approvals.other-propose" if one.ready else "approvals.other-copy"
+    label = phrases.text(key, number=one.number + 1, summary=summary)
+    return {"text": plain_object(label, _OPTION), "value": one.token}
+
+
+# -- the modals --------------------------------------------------------------------------------------------------------
+
+
+def proposal_modal(one: Proposal, phrases: Phrases) -> dict[str, Json]:
+    """What would be changed, before anybody is asked: submitted, it is posted for approval."""
+    blocks = [*_what(one, phrases), *_boxes(one.alteration.diff, phrases, _DIFF_IN_MODAL)]
+    blocks.append({"type": "context", "elements": [text_object(phrases.line("approvals.dry-run"))]})
+    return {
+        "type": "modal",
+        "callback_id": PROPOSAL_VIEW,
+        "private_metadata": one.id,
+        "title": plain_object(phrases.text("approvals.modal-title"), MODAL_TITLE),
+        "submit": plain_object(phrases.text("approvals.submit"), MODAL_TITLE),
+        "close": plain_object(phrases.text("approvals.cancel"), MODAL_TITLE),
+        "blocks": cast("Json", blocks),
+    }
+
+
+def copy_modal(copy: Copy, phrases: Phrases) -> dict[str, Json]:
+    """A change that cannot be applied from here: why, and the words to do it by hand."""
+    why = phrases.line(f"error.{copy.code}", why=copy.why) if copy.code else value_line(copy.why)
+    blocks: list[Block] = [_section([Line((Span(copy.summary, bold=True),)), why], phrases)]
+    blocks.append(_section([phrases.line("approvals.changes", object=copy.target, cluster="")], phrases))
+    ways = [("repository", copy.repository), ("command", copy.command)]
+    for name, words in ways if copy.managed else ways[::-1]:
+        if words:
+            blocks.append(_section([phrases.line(f"approvals.{name}")], phrases))
+            blocks += _boxes(words, phrases, _DIFF_IN_MODAL // 2)
+    return _plain_modal(COPY_VIEW, phrases.text("approvals.copy-title"), blocks, phrases)
+
+
+def rejection_modal(metadata: str, phrases: Phrases) -> dict[str, Json]:
+    """Asks for a reason. `metadata`: opaque."""
+    asked: Block = {
+        "type": "input",
+        "block_id": REASON,
+        "label": plain_object(phrases.text("approvals.reason")),
+        "element": {"type": "plain_text_input", "action_id": REASON, "multiline": True, "max_length": 500},
+    }
+    modal = _plain_modal(REJECTION_VIEW, phrases.text("approvals.reject-title"), [asked], phrases)
+    submit = plain_object(phrases.text("approvals.reject"), MODAL_TITLE)
+    return {**modal, "private_metadata": metadata, "submit": submit}
+
+
+def _plain_modal(callback: str, title: str, blocks: Sequence[Block], phrases: Phrases) -> dict[str, Json]:
+    return {
+        "type": "modal",
+        "callback_id": callback,
+        "title": plain_object(title, MODAL_TITLE),
+        "close": plain_object(phrases.text("slack.close"), MODAL_TITLE),
+        "blocks": cast("Json", list(blocks)),
+    }
+
+
+# -- the message -------------------------------------------------------------------------------------------------------
+
+
+def proposal_message(one: Proposal, phrases: Phrases) -> Message:
+    """The proposal as it stands now."""
+    lines = [_headline(one, phrases), *_facts(one, phrases), *_progress(one, phrases)]
+    blocks = [_section(lines, phrases)]
+    blocks += _boxes(one.alteration.diff, phrases, _DIFF) if one.state in (*_WAITING, State.APPROVED) else []
+    people = list(_people(one, phrases))
+    if people:
+        blocks.append({"type": "context", "elements": cast("Json", people)})
+    actions = _actions(one, phrases)
+    if actions:
+        blocks.append({"type": "actions", "block_id": f"proposal-{one.state}", "elements": cast("Json", actions)})
+    return Message(text=notice(lines, phrases), blocks=tuple(blocks))
+
+
+def _headline(one: Proposal, phrases: Phrases) -> Line:
+    summary, key = _text(one, "summary"), f"approvals.state.{one.state}"
+    if one.purpose is Purpose.UNDO and one.state in _WAITING:
+        key = "approvals.undo-of.proposed"
+    elif one.purpose is Purpose.UNDO and one.state in _LEFT:
+        key = "approvals.undo-of.applied"
+    return phrases.line(key, summary=summary, reason=_text(one, "reason"))
+
+
+def _what(one: Proposal, phrases: Phrases) -> list[Block]:
+    return [_section([Line((Span(_text(one, "summary"), bold=True),)), *_facts(one, phrases)], phrases)]
+
+
+def _facts(one: Proposal, phrases: Phrases) -> Iterator[Line]:
+    """The object, what it opens, the risks."""
+    yield phrases.line("approvals.changes", object=str(one.alteration.target), cluster=one.cluster)
+    if opens := _text(one, "opens"):
+        yield value_line(opens)
+    risks = one.facts.get("risks")
+    for risk in risks if isinstance(risks, list) else ():
+        yield phrases.line("approvals.risk", risk=risk)
+    if not risks:
+        yield phrases.line("approvals.no-risk")
+
+
+def _progress(one: Proposal, phrases: Phrases) -> Iterator[Line]:
+    """What has come of it, with times."""
+    failure, sight = one.facts.get("failure"), one.facts.get("sight")
+    if isinstance(failure, dict):
+        yield phrases.line(f"approvals.failure.{failure['code']}", message=failure["message"])
+    if one.facts.get("overwritten"):
+        yield phrases.line("approvals.overwritten")
+    if isinstance(sight, dict):
+        yield from _sight(one, sight, phrases)
+    waits = one.state in (State.APPLIED, State.STALLED) and one.purpose is Purpose.REMEDY
+    cautions = one.facts.get("cautions")
+    if waits and isinstance(cautions, list) and "delete-pod-after" in cautions:
+        yield phrases.line("approvals.delete-pod", pod=one.pod.name)
+    if now := _text(one, "now"):
+        yield phrases.line("approvals.now", now=now)
+
+
+def _sight(one: Proposal, sight: Mapping[str, Any], phrases: Phrases) -> Iterator[Line]:
+    def seconds(name: str) -> int | None:
+        return round(sight[name]) if isinstance(sight.get(name), int | float) else None
+
+    if sight.get("nodeclaim"):
+        named = {name: sight[name] for name in ("nodeclaim", "instance_type", "zone", "capacity_type")}
+        price = one.facts.get("price")
+        yield phrases.line("approvals.sight.nodeclaim", **named, price=price, seconds=seconds("launched"))
+    if seconds("node_ready") is not None:
+        yield phrases.line("approvals.sight.node", seconds=seconds("node_ready"))
+    if seconds("running") is not None:
+        yield phrases.line("approvals.sight.pod", pod=sight["pod"], node=sight["node"], seconds=seconds("running"))
+    elif sight.get("pod"):
+        yield phrases.line("approvals.sight.waiting", pod=sight["pod"])
+
+
+def _people(one: Proposal, phrases: Phrases) -> Iterator[Block]:
+    """Who and when, as Slack's own mentions and dates; ids of another form are shown as they are, escaped."""
+
+    def said(label: str, who: str) -> Block:
+        text = f"{phrases.text(f'approvals.people.{label}')} {who}"
+        return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+    yield said("asked", mention(one.requester))
+    if one.approvers:
+        at = f" {_date(one.approved_at)}" if one.approved_at else ""
+        yield said("approved", ", ".join(map(mention, one.approvers)) + at)
+    if decided := _text(one, "decided_by"):
+        yield said("decided", mention(decided))
+    if one.state in _WAITING:
+        yield said("until", _date(one.expires_at))
+
+
+def _actions(one: Proposal, phrases: Phrases) -> list[Block]:
+    object_, cluster = str(one.alteration.target), one.cluster
+    if one.state in _WAITING:
+        label = "approvals.approve" if one.state is State.PROPOSED else "approvals.confirm"
+        approve = button(phrases.text(label), action=APPROVE, value=one.id)
+        asked = phrases.text("approvals.sure", object=object_, cluster=cluster)
+        sure = _confirm(asked, _text(one, "summary"), phrases)
+        return [
+            {**approve, "style": "primary", "confirm": sure},
+            button(phrases.text("approvals.reject"), action=REJECT, value=one.id),
+        ]
+    if one.state in _LEFT and one.purpose is Purpose.REMEDY and one.alteration.undo:
+        undo = button(phrases.text("approvals.undo"), action=UNDO, value=one.id)
+        asked = phrases.text("approvals.sure-undo", object=object_, cluster=cluster)
+        return [{**undo, "confirm": _confirm(asked, _text(one, "summary"), phrases)}]
+    return []
+
+
+def _confirm(title: str, text: str, phrases: Phrases) -> Json:
+    """Slack's own "are you sure", with the object, the cluster and the change in it."""
+    return {
+        "title": plain_object(title, 100),
+        "text": plain_object(text, 300),
+        "confirm": plain_object(phrases.text("approvals.apply-it"), 30),
+        "deny": plain_object(phrases.text("approvals.keep"), 30),
+    }
+
+
+def may_message(failed: Message, users: Sequence[str], groups: Sequence[str], phrases: Phrases) -> Message:
+    """A refusal, with who may instead."""
+    named = [*map(mention, users), *(f"<!subteam^{g}>" for g in groups if _GROUP.fullmatch(g))]
+    if not named:
+        return failed
+    text = f"{phrases.text('approvals.people.may')} {', '.join(named)}"
+    context: Block = {"type": "context", "elements": [{"type": "mrkdwn", "text": text, "verbatim": True}]}
+    return Message(text=failed.text, blocks=(*failed.blocks, context))
+
+
+def mention(user: str) -> str:
+    """A person's name as Slack draws it; nothing that Slack would read is made of any other text."""
+    return f"<@{user}>" if _USER.fullmatch(user) else re.sub(r"[^\w-]", "", user)[:30] or "—"
+
+
+def _date(moment: datetime) -> str:
+    return f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} {{time}}|{moment:%Y-%m-%d %H:%M} UTC>"
+
+
+def _text(one: Proposal, name: str) -> str:
+    said = one.facts.get(name)
+    return clean(said) if isinstance(said, str) else ""
+
+
+def _section(lines: Sequence[Line], phrases: Phrases) -> Block:
+    return section(lines, lambda count: phrases.line("more.lines", count=count))
+
+
+def _boxes(words: str, phrases: Phrases, most: int) -> list[Block]:
+    """Lines of fixed width, whole lines only; what does not fit is counted."""
+    kept: list[str] = []
+    room = most
+    lines = words.splitlines()
+    for index, raw in enumerate(lines):
+        line = shortened(raw, 400)
+        if len(line) + 1 > room:
+            kept.append(plain(phrases.line("approvals.more-lines", count=len(lines) - index)))
+            break
+        kept.append(line)
+        room -= len(line) + 1
+    return list(_boxed(kept))
+
+
+def _boxed(lines: Sequence[str]) -> Iterator[Block]:
+    chunk: list[str] = []
+    for line in (*lines, None):
+        if line is None or sum(map(len, chunk)) + len(chunk) + len(line) > _BOX:
+            text: Json = {"type": "text", "text": "\n".join(chunk) or "—"}
+            yield {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": [text]}]}
+            chunk = []
+        if line is not None:
+            chunk.append(line)
