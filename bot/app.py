@@ -15,7 +15,9 @@ from typing import Final
 from bot.catalogues import Catalogues
 from bot.diagnosis import diagnose, never_created
 from bot.model.diagnosis import Diagnosis, Verdict
+from bot.model.ec2 import Ec2Facts
 from bot.model.kubernetes import Pod
+from bot.model.labels import SPOT
 from bot.model.world import World
 from bot.remediation.patches import patched
 from bot.sources.aws import Account
@@ -154,6 +156,17 @@ async def record(place: Place, question: PodQuestion, folder: Path, clock: Clock
     finally:
         ec2.close()
     return folder
+
+
+def price_of(facts: Ec2Facts, instance_type: str, zone: str, capacity_type: str) -> float | None:
+    """What an instance costs an hour, as EC2 tells it now; None where it was not read."""
+    if capacity_type == SPOT:
+        fitting = (instance_type, zone)
+        spot = [p for p in facts.spot_prices or () if (p.instance_type, p.availability_zone) == fitting and p.timestamp]
+        newest = max(spot, key=lambda p: p.timestamp or datetime.min.replace(tzinfo=UTC), default=None)
+        return float(newest.spot_price) if newest else None
+    prices = (p.price_per_hour for p in facts.on_demand_prices or () if p.instance_type == instance_type)
+    return next(prices, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

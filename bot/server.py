@@ -7,12 +7,14 @@ import secrets
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from bot import __version__, app, operations, packaged
+from bot.approving.proposing import Terms
+from bot.approving.service import Service, WordedClusters
 from bot.catalogues import Catalogues
 from bot.config import ClusterConfig, Config, ConfigError, SlackConfig, load_config
 from bot.model.diagnosis import Diagnosis
@@ -20,10 +22,11 @@ from bot.playbooks import Phrases, Playbooks, Rendered, check_playbooks, render
 from bot.playbooks.focus import focused
 from bot.slack import serving
 from bot.slack.floor import Part
+from bot.slack.proposals import Proposals
 from bot.slack.questions import Why
-from bot.slack.services import Answered, Asker, Candidate, Choose, Failed, Reply, Verb
+from bot.slack.services import Answered, Asker, Candidate, Choose, Failed, Offered, Reply, Verb
 from bot.sources.aws import Account
-from bot.sources.ec2 import Ec2
+from bot.sources.ec2 import Ec2, Ec2Question
 from bot.sources.errors import (
     ClusterUnreachable,
     CredentialsExpired,
@@ -34,6 +37,7 @@ from bot.sources.errors import (
     SourceError,
 )
 from bot.sources.karpenter_side import Installation
+from bot.sources.kube_api import KubeConnection
 from bot.sources.lanes import Lane
 from bot.sources.pod_search import PodQuestion
 from bot.store import Store, StoreUnavailable, open_store
@@ -42,6 +46,8 @@ from bot.telemetry.measures import count, stage
 from bot.telemetry.tracing import start_tracing, stop_tracing
 
 LOG: Final = logging.getLogger(__name__)
+Offering = Callable[[str, Diagnosis], Awaitable[tuple[Offered, ...]]]
+"""The buttons under an answer: the cluster's name and its diagnosis in."""
 _PROBE: Final = 3.0
 """Seconds for one cluster's sign of life."""
 KEPT_ANSWERS: Final = 500
@@ -63,6 +69,7 @@ class Desk:
         self._answers: OrderedDict[str, Diagnosis] = OrderedDict()
         self._connected: dict[str, app.Connected] = {}
         self._lanes: dict[str, Lane] = {}
+        self.offers: Offering | None = None
 
     async def why(self, question: Why, asker: Asker) -> Reply:
         """Answers, offers the pods that fit, or says in a code why there is no answer."""
@@ -88,7 +95,8 @@ class Desk:
         count("answers", cluster=config.shown_name, verdict=diagnosis.verdict.value, cause=cause)
         with stage("render"):
             rendered = self._rendered(diagnosis, question.language)
-        return Answered(answer_id=self._keep(diagnosis), rendered=rendered)
+        offers = await self.offers(config.name, diagnosis) if self.offers else ()
+        return Answered(answer_id=self._keep(diagnosis), rendered=rendered, offers=offers)
 
     async def evidence(self, answer_id: str, language: str) -> Rendered | None:
         """A kept answer once more."""
@@ -146,6 +154,30 @@ class Desk:
             return "" if failed.status else "no answer"
         return ""
 
+    async def diagnosis(self, cluster: str, namespace: str, pod: str) -> Diagnosis:
+        """The pod of a configured cluster, by its name there, now. Raises the SourceErrors."""
+        config = self._named(cluster)
+        async with self.lane(config).turn():
+            return await self._diagnosis(config, PodQuestion(name=pod, namespace=namespace))
+
+    async def connection(self, cluster: str) -> KubeConnection:
+        """The connection to a configured cluster. Raises the SourceErrors."""
+        return (await self.connected(self._named(cluster))).connection
+
+    async def price(self, cluster: str, instance_type: str, zone: str, capacity_type: str) -> float | None:
+        """Dollars an hour now; None where it cannot be told."""
+        place = _place(self._config, self._named(cluster))
+        asked = Ec2Question(
+            region=place.region or zone[:-1], account=place.account, instance_types=frozenset({instance_type})
+        )
+        return app.price_of((await self._shared.ec2.observe_ec2(asked)).facts, instance_type, zone, capacity_type)
+
+    def _named(self, cluster: str) -> ClusterConfig:
+        config = self._config.cluster(cluster)
+        if config is None:
+            raise ClusterUnreachable(f"cluster {cluster} is not configured any more")
+        return config
+
     async def _diagnosis(self, config: ClusterConfig, question: PodQuestion) -> Diagnosis:
         cluster = (await self.connected(config)).cluster
         return await app.diagnosis_of(cluster, self._shared, _place(self._config, config), question)
@@ -184,16 +216,29 @@ class Bot:
     playbooks: Playbooks
     store: Store
     desk: Desk
+    changes: Service
 
 
-def verbs(bot: Bot) -> Mapping[str, Verb]:  # noqa: ARG001 (until the first verb is here)
+def verbs(bot: Bot) -> Mapping[str, Verb]:
     """Every verb of `bot.slack.questions.VERBS` with what answers it."""
-    return {}
+    return {"audit": bot.changes.audit(bot.playbooks)}
 
 
-def parts(bot: Bot) -> Sequence[Part]:  # noqa: ARG001 (until the first part is here)
+def parts(bot: Bot) -> Sequence[Part]:
     """The features with listeners, routes or work of their own, in the order in which they start."""
-    return ()
+    return (Proposals(bot.changes),)
+
+
+def _changes(config: Config, playbooks: Playbooks, store: Store, desk: Desk) -> Service:
+    """Approve-to-apply, on the desk's connections."""
+    approvals = config.approvals
+    terms = Terms(
+        rules=approvals.rules,
+        expires_minutes=approvals.expire_minutes,
+        verify_minutes=approvals.verify_minutes,
+    )
+    clusters = WordedClusters(desk.diagnosis, desk.connection, desk.price, playbooks)
+    return Service(store, clusters, terms, app.wall_clock)
 
 
 @asynccontextmanager
@@ -205,10 +250,11 @@ async def built(
         desk = Desk(config, playbooks)
         preparing = asyncio.create_task(desk.prepare())
         try:
-            bot = Bot(config=config, playbooks=playbooks, store=store, desk=desk)
-            yield serving.Behind(
-                services=desk, verbs=verbs(bot), parts=parts(bot), watch=operations.watch(config, store, desk, tokens)
-            )
+            changes = _changes(config, playbooks, store, desk)
+            desk.offers = changes.offers
+            bot = Bot(config=config, playbooks=playbooks, store=store, desk=desk, changes=changes)
+            watch = operations.watch(config, store, desk, tokens)
+            yield serving.Behind(services=desk, verbs=verbs(bot), parts=parts(bot), watch=watch)
         finally:
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)

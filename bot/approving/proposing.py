@@ -49,6 +49,10 @@ class Clusters(Protocol):
         """The bot's hands there. Raises the SourceErrors."""
         ...
 
+    async def price(self, cluster: str, instance_type: str, zone: str, capacity_type: str) -> float | None:
+        """Dollars an hour now; None where it cannot be told."""
+        ...
+
     def worded(self, diagnosis: Diagnosis, remedy: Remedy, language: str) -> Worded:
         """The remedy in words."""
         ...

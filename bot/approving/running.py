@@ -13,7 +13,7 @@ from typing import Final
 
 from bot.approving.carrying import Worker
 from bot.approving.desk import ApprovalDesk
-from bot.approving.watching import Watcher, told_event
+from bot.approving.watching import Sight, Watcher, told_event
 from bot.model.diagnosis import Json
 from bot.model.proposals import Proposal, Purpose, State
 from bot.remediation.approvals import WAITING, Event, step
@@ -150,7 +150,7 @@ class Engine:
         while True:
             with suppress(ReadFailed, SourceError):
                 sight = await watcher.look()
-                facts = {**one.facts, "sight": sight.as_json()}
+                facts = {**one.facts, "sight": sight.as_json(), "price": await self._price(one, sight)}
                 if sight.running is not None:
                     return await self._ended(one, Event.VERIFY, facts)
                 if facts != one.facts:
@@ -164,6 +164,21 @@ class Engine:
             if await ledger.lease(store, one.id, (State.APPLIED,), lease, now) is None:
                 return None  # undone meanwhile, or taken over
             await asyncio.sleep(self._look_seconds)
+
+    async def _price(self, one: Proposal, sight: Sight) -> Json:
+        """What the node costs an hour; asked for once for each type, zone and capacity type."""
+        known = one.facts.get("sight")
+        kind = (sight.instance_type, sight.zone, sight.capacity_type)
+        before = isinstance(known, dict) and kind == tuple(
+            known.get(n) for n in ("instance_type", "zone", "capacity_type")
+        )
+        if before or not sight.instance_type:
+            return one.facts.get("price")
+        try:
+            return await self._desk.clusters.price(one.cluster, *kind)
+        except Exception as error:  # a price is never worth more than the change that it is told with
+            LOG.info("no price for %s: %s", kind, error)
+            return None
 
     async def _blocked(self, one: Proposal) -> str:
         """What keeps the pod from its node now, in a sentence; empty where that cannot be told."""

@@ -14,7 +14,9 @@ from bot.model.diagnosis import Diagnosis, Remedy
 from bot.model.proposals import Place, Proposal
 from bot.playbooks import Playbooks, plain, render
 from bot.playbooks.focus import focused
-from bot.slack.services import Asker, Copy, Failed, Offered
+from bot.slack.proposal_blocks import audit_message
+from bot.slack.questions import Ask
+from bot.slack.services import Asker, Copy, Failed, Offered, Shown, Verb
 from bot.sources.errors import (
     ClusterUnreachable,
     CredentialsExpired,
@@ -26,6 +28,7 @@ from bot.sources.errors import (
 from bot.sources.kube_api import KubeConnection
 from bot.store import Store, StoreUnavailable, ledger
 
+SHOWN_ENTRIES = 15
 Found = TypeVar("Found")
 _CODES: tuple[tuple[type[Exception], str], ...] = (
     (PodNotFound, "pod-not-found"),
@@ -80,6 +83,18 @@ class Service:
     async def end(self) -> None:
         await self.engine.close()
 
+    def audit(self, playbooks: Playbooks) -> Verb:
+        """`/karpenter audit`: the newest entries, for the asker's eyes only."""
+
+        async def shown(ask: Ask, _asker: Asker) -> Shown | Failed:
+            try:
+                entries = [entry async for entry in ledger.audit(self.desk.store, last=SHOWN_ENTRIES)]
+            except StoreUnavailable:
+                return Failed(code="approvals.store-down")
+            return Shown(message=audit_message(entries, playbooks.phrases(ask.language)), discreet=True)
+
+        return shown
+
 
 async def _told(work: Awaitable[Found]) -> Found | Failed:
     """A store or a cluster that does not answer is an answer too: nothing was done."""
@@ -102,8 +117,8 @@ Pricing = Callable[[str, str, str, str], Awaitable[float | None]]
 class WordedClusters:
     """Clusters whose diagnoses are worded by the playbooks."""
 
-    def __init__(self, diagnose: Diagnosing, connect: Connecting, playbooks: Playbooks) -> None:
-        self._diagnose, self._connect, self._playbooks = diagnose, connect, playbooks
+    def __init__(self, diagnose: Diagnosing, connect: Connecting, price: Pricing, playbooks: Playbooks) -> None:
+        self._diagnose, self._connect, self._price, self._playbooks = diagnose, connect, price, playbooks
         self._hands: dict[str, Hands] = {}
 
     async def diagnose(self, cluster: str, namespace: str, pod: str) -> Diagnosis:
@@ -113,6 +128,9 @@ class WordedClusters:
         if cluster not in self._hands:
             self._hands[cluster] = Hands(await self._connect(cluster))
         return self._hands[cluster]
+
+    async def price(self, cluster: str, instance_type: str, zone: str, capacity_type: str) -> float | None:
+        return await self._price(cluster, instance_type, zone, capacity_type)
 
     def worded(self, diagnosis: Diagnosis, remedy: Remedy, language: str) -> Worded:
         number = diagnosis.remedies.index(remedy)

@@ -141,7 +141,7 @@ def approval_rules(value: Value) -> tuple[ApprovalRule, ...]:
     return tuple(_approval_rule(f"[{index}]", rule) for index, rule in enumerate(value))
 
 
-_FLAGS = {"fourEyes": "four_eyes", "confirmTwice": "confirm_twice"}
+_FLAGS = ("fourEyes", "confirmTwice")
 _PATTERNS = ("clusters", "namespaces", "kinds")
 
 
@@ -158,11 +158,16 @@ def _approval_rule(where: str, rule: Value) -> ApprovalRule:
     for approver in approvers:
         if not re.fullmatch(r"[UWS][A-Z0-9]{2,20}", approver):
             raise ValueError(f"{where} names {approver!r}, which is no id of a Slack user (U…) or user group (S…)")
+    clusters, namespaces, kinds = (texts(rule.get(name) or []) for name in _PATTERNS)
+    four_eyes, confirm_twice = (flag(rule.get(name, False)) for name in _FLAGS)
     return ApprovalRule(
         users=tuple(a for a in approvers if a[0] != "S"),
         groups=tuple(a for a in approvers if a[0] == "S"),
-        **{name: texts(rule[name]) for name in _PATTERNS if rule.get(name)},
-        **{field: flag(rule[name]) for name, field in _FLAGS.items() if name in rule},
+        clusters=clusters,
+        namespaces=namespaces,
+        kinds=kinds,
+        four_eyes=four_eyes,
+        confirm_twice=confirm_twice,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from bot.model.diagnosis import Json
-from bot.model.proposals import Proposal, Purpose, State
+from bot.model.proposals import AuditEntry, Proposal, Purpose, State
 from bot.playbooks import Line, Phrases, Span, clean, plain, shortened, value_line
 from bot.slack.blocks import Message, button, notice
 from bot.slack.budget import MODAL_TITLE, Block, plain_object, section, text_object
@@ -232,6 +232,27 @@ def _confirm(title: str, text: str, phrases: Phrases) -> Json:
         "confirm": plain_object(phrases.text("approvals.apply-it"), 30),
         "deny": plain_object(phrases.text("approvals.keep"), 30),
     }
+
+
+def audit_message(entries: Sequence[AuditEntry], phrases: Phrases) -> Message:
+    """The newest entries of the audit, the oldest of them first."""
+    if not entries:
+        lines = [phrases.line("approvals.audit.none")]
+        return Message(text=notice(lines, phrases), blocks=(_section(lines, phrases),))
+    lines = [phrases.line("approvals.audit.title"), *(_entry(entry, phrases) for entry in entries)]
+    lines.append(phrases.line("approvals.audit.hint"))
+    return Message(text=notice(lines, phrases), blocks=tuple(_section([line], phrases) for line in lines))
+
+
+def _entry(entry: AuditEntry, phrases: Phrases) -> Line:
+    return phrases.line(
+        "approvals.audit.line",
+        at=f"{entry.at:%Y-%m-%d %H:%M:%S} UTC",
+        event=entry.event,
+        actor=entry.actor or "karpenter-bot",
+        proposal=entry.proposal,
+        state=entry.state,
+    )
 
 
 def may_message(failed: Message, users: Sequence[str], groups: Sequence[str], phrases: Phrases) -> Message:

@@ -70,7 +70,9 @@ Command = Why | Ask | Help | NotUnderstood
 
 _WHY: Final = frozenset({"why", "왜"})
 _HELP: Final = frozenset({"help", "도움말", "도움", "사용법"})
-VERBS: Final[Mapping[str, frozenset[str]]] = {}
+VERBS: Final[Mapping[str, frozenset[str]]] = {
+    "audit": frozenset({"감사", "감사기록"}),
+}
 """The verbs of `Ask` and the words that mean them, in small letters; each needs a handler (bot.slack.services.Verb)."""
 _SPOKEN: Final = {word: verb for verb, words in VERBS.items() for word in {verb, *words}}
 _VERBS: Final = ("why", "help", *VERBS)

@@ -1,0 +1,79 @@
+"""`karpenter-bot audit`: who asked, what was shown, who approved or refused, what came of it, as JSON lines."""
+
+import argparse
+import asyncio
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+import orjson
+
+from bot.commands.arguments import UsageError
+from bot.commands.output import ANSWERED, BAD_INPUT, UNREACHABLE
+from bot.config import ConfigError, load_config
+from bot.model.proposals import AuditEntry
+from bot.store import StoreUnavailable, open_store
+from bot.store.ledger import audit, chained
+
+TAMPERED: Final = 1
+"""`verify` found an entry that was changed or is missing."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    parser.add_argument(
+        "action", choices=("export", "verify"), help="print it as JSON lines, or check that it is whole"
+    )
+    parser.add_argument("--config", metavar="FILE", default="", help="settings (YAML); the environment wins")
+    parser.add_argument("--since", metavar="TIME", default="", help="only entries from then on (RFC 3339)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Reads the ledger of the configured store; the exit code. Raises UsageError."""
+    try:
+        config = load_config(os.environ, file=arguments.config)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"karpenter-bot: {problem}", file=sys.stderr)
+        return BAD_INPUT
+    since = _moment(arguments.since) if arguments.since else None
+    try:
+        entries = asyncio.run(_entries(config.store.url, since if arguments.action == "export" else None))
+    except StoreUnavailable as error:
+        print(f"karpenter-bot: {error}", file=sys.stderr)
+        return UNREACHABLE
+    return _verified(entries) if arguments.action == "verify" else _exported(entries)
+
+
+def _exported(entries: list[AuditEntry]) -> int:
+    for entry in entries:
+        sys.stdout.buffer.write(orjson.dumps(msgspec.to_builtins(entry)) + b"\n")
+    sys.stdout.flush()
+    return ANSWERED
+
+
+def _verified(entries: list[AuditEntry]) -> int:
+    by_proposal: dict[str, list[AuditEntry]] = {}
+    for entry in sorted(entries, key=lambda one: one.number):
+        by_proposal.setdefault(entry.proposal, []).append(entry)
+    broken = [proposal for proposal, its in by_proposal.items() if not chained(its)]
+    for proposal in broken:
+        print(f"karpenter-bot: the entries of proposal {proposal} were changed, or some are missing", file=sys.stderr)
+    print(f"{len(entries)} entries of {len(by_proposal)} proposals, {len(broken)} not in order")
+    return TAMPERED if broken else ANSWERED
+
+
+async def _entries(url: str, since: datetime | None) -> list[AuditEntry]:
+    async with open_store(url) as store:
+        return [entry async for entry in audit(store, since=since)]
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise UsageError(f"--since: {text!r} is no time such as 2026-03-02T03:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
