@@ -217,7 +217,8 @@ async def called(method: str, call: Awaitable[Any]) -> Any:  # noqa: ANN401 (Sla
     try:
         return await call
     except SlackApiError as error:
-        code = error.response.get("error") if error.response is not None else None
+        said = getattr(error.response, "data", None)  # text where a proxy, and not Slack, has answered
+        code = said.get("error") if isinstance(said, dict) else None
         raise Refused(method, str(code or "unknown_error")) from None
     except (aiohttp.ClientError, TimeoutError, OSError, SlackClientError) as error:
         raise Refused(method, type(error).__name__) from None

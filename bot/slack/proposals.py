@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from slack_bolt.app.async_app import AsyncApp
@@ -88,7 +89,7 @@ class Proposals(Part):
         await ack()
         action = body["actions"][0]
         token = str(action.get("value") or (action.get("selected_option") or {}).get("value") or "")
-        place, trigger = clicked(body), str(body["trigger_id"])
+        place, trigger = _discreet(body), str(body["trigger_id"])
         ts = (body.get("message") or {}).get("ts", "")
         asker = Asker(user=place.user, channel=place.channel, thread_ts=place.thread_ts or ts)
         await self._floor.begin(place, lambda exchange: self._propose(exchange, token, asker, trigger))
@@ -113,7 +114,7 @@ class Proposals(Part):
     async def on_reject(self, ack: AsyncAck, body: Payload) -> None:
         """Asks for a reason first."""
         await ack()
-        place = clicked(body)
+        place = _discreet(body)
         metadata = json.dumps([str(body["actions"][0].get("value", "")), place.channel, place.thread_ts])
         language = await self._floor.language_of(place.user)
         with suppress(Refused):
@@ -156,7 +157,7 @@ class Proposals(Part):
                 await self.show(again)
 
     async def _decide(self, body: Payload, decide: Callable[[str, str], Awaitable[Proposal | Failed]]) -> None:
-        proposal, place = str(body["actions"][0].get("value", "")), clicked(body)
+        proposal, place = str(body["actions"][0].get("value", "")), _discreet(body)
         await self._floor.begin(
             place, lambda exchange: self._decided(exchange, lambda: decide(proposal, exchange.user))
         )
@@ -238,6 +239,11 @@ def _standing(account: dict[str, Any], team: str) -> str:
     if account.get("is_restricted") or account.get("is_ultra_restricted") or account.get("is_stranger"):
         return "guest"
     return "guest" if team and account.get("team_id") not in (team, None) else ""
+
+
+def _discreet(body: Payload) -> Place:
+    """The place of a click whose troubles are for the clicker alone: the message itself only ever tells the proposal."""
+    return replace(clicked(body), ts="", replaces=False, discreet=True)
 
 
 def _modal(found: Proposal | Copy | Failed, phrases: Phrases) -> dict[str, Any]:

@@ -147,6 +147,8 @@ async def move(
 ) -> bool:
     """Replaces the row by `to`, if it is still in the state of `seen` and (where `by` is given) leased to `by`.
 
+    Not where its message stands: a click may come before Slack has answered where that is.
+
     `parent`: the state that the parent gets in the same transaction (an undo that was applied). False, and nothing is
     changed, when somebody else was faster, or another change of the same object is being written.
     """
@@ -155,7 +157,8 @@ async def move(
         where.append(PROPOSALS.c.lease_by == by)
     try:
         async with store.writing() as connection:
-            changed = await connection.execute(sa.update(PROPOSALS).where(*where).values(**_row(to)))
+            values = {name: value for name, value in _row(to).items() if name != "place"}
+            changed = await connection.execute(sa.update(PROPOSALS).where(*where).values(**values))
             if changed.rowcount != 1:
                 return False
             await _audit(connection, to.id, to.state, told)

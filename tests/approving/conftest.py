@@ -13,7 +13,7 @@ from tests.postgres import PostgresServer
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database."""
+    """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.sqlite3'}"
     server: PostgresServer = request.getfixturevalue("postgres_server")
@@ -30,3 +30,10 @@ async def store(store_url: str) -> AsyncIterator[Store]:
 async def kube() -> AsyncIterator[WritableKube]:
     async with writable([DEPLOYMENT]) as server:
         yield server
+
+
+@pytest.fixture
+async def one_store(tmp_path: Path) -> AsyncIterator[Store]:
+    """A store for stories that are not about the database."""
+    async with open_store(f"sqlite:///{tmp_path / 'one.sqlite3'}") as opened:
+        yield opened

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
+
+import yaml
 
 from bot import app, packaged
 from bot.approving.hands import Hands
@@ -17,7 +20,7 @@ from bot.model.proposals import ApprovalRule
 from bot.slack.proposals import Proposals
 from bot.slack.questions import Why
 from bot.slack.services import Answered, Asker, Reply
-from bot.slack.serving import Behind, Door, opened
+from bot.slack.serving import Behind, opened
 from bot.sources.errors import ClusterUnreachable
 from bot.sources.kube_api import KubeConnection, open_connection
 from bot.sources.pod_search import PodQuestion
@@ -59,8 +62,6 @@ class Stage:
     store: Store
     service: Service
     clock: Clock
-    door: Door
-    folder: Path
     down: list[str] = field(default_factory=list)
     """Put something in, and the cluster does not answer any more."""
 
@@ -139,9 +140,9 @@ class Stage:
         return diagnosis_of(CASE).pod.name
 
 
+@cache
 def diagnosis_of(case: str) -> Diagnosis:
-    import yaml  # noqa: PLC0415
-
+    """The recorded case's answer."""
     folder = CASES / case
     question = yaml.safe_load((folder / "case.yaml").read_text("utf-8"))["question"]
     return app.answer_from_snapshot(folder, PodQuestion.parse(question)).diagnosis
@@ -181,15 +182,15 @@ async def stage(
         service = Service(store, clusters, Terms(rules=rules), clock, look_seconds=0.05)
         services = Services(diagnosis, service)
         behind = Behind(services=services, verbs={"audit": service.audit(PLAYBOOKS)}, parts=(Proposals(service),))
-        async with opened(config_for(slack, mode), behind, api_url=slack.api_url) as door:
-            if mode == "http":
-                slack.post_to(f"http://127.0.0.1:{door.port}/slack/events")
-            else:
-                await slack.wait_for(lambda s: s.sockets.connections)
-            yield Stage(
-                slack=slack, kube=kube, store=store, service=service, clock=clock, door=door, folder=folder, down=down
-            )
-        await connection.close()
+        try:
+            async with opened(config_for(slack, mode), behind, api_url=slack.api_url) as door:
+                if mode == "http":
+                    slack.post_to(f"http://127.0.0.1:{door.port}/slack/events")
+                else:
+                    await slack.wait_for(lambda s: s.sockets.connections)
+                yield Stage(slack=slack, kube=kube, store=store, service=service, clock=clock, down=down)
+        finally:
+            await connection.close()
 
 
 def four_eyes(rule: ApprovalRule) -> ApprovalRule:

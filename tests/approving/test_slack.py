@@ -15,8 +15,8 @@ def values(kube: WritableKube) -> list[str]:
     return [v for r in pool["spec"]["template"]["spec"]["requirements"] for v in r.get("values", [])]
 
 
-async def test_propose_approve_verify_undo(store: Store, tmp_path: Path) -> None:
-    async with stage(store, tmp_path, ANNA_MAY) as it:
+async def test_propose_approve_verify_undo(one_store: Store, tmp_path: Path) -> None:
+    async with stage(one_store, tmp_path, ANNA_MAY) as it:
         before = values(it.kube)
         message = await it.answer()
         await it.slack.click("propose", message, user=scene.ANNA)
@@ -59,7 +59,7 @@ async def test_propose_approve_verify_undo(store: Store, tmp_path: Path) -> None
         assert len(it.kube.patched) == 2
         assert {ping.target for ping in it.slack.workspace.pings()} == {scene.ANNA}, "who decided is named, nobody else"
         assert it.slack.violations == []
-        entries = await ledger.history(store, str(it.kube.patched[0][1]["metadata"]["annotations"][MARK]))
+        entries = await ledger.history(one_store, str(it.kube.patched[0][1]["metadata"]["annotations"][MARK]))
     assert [entry.event for entry in entries] == ["propose", "approve", "claim", "attempt", "apply", "verify", "apply"]
     assert entries[0].detail["diff"]
     assert [entry.actor for entry in entries[:3]] == [scene.ANNA, scene.ANNA, ""]
@@ -67,8 +67,8 @@ async def test_propose_approve_verify_undo(store: Store, tmp_path: Path) -> None
     assert ledger.chained(entries)
 
 
-async def test_a_remedy_that_cannot_be_applied_is_copied(store: Store, tmp_path: Path) -> None:
-    async with stage(store, tmp_path, ANNA_MAY) as it:
+async def test_a_remedy_that_cannot_be_applied_is_copied(one_store: Store, tmp_path: Path) -> None:
+    async with stage(one_store, tmp_path, ANNA_MAY) as it:
         message = await it.answer()
         block, menu = it.slack.element("propose_other", message)
         assert "Copy the patch" in menu["options"][0]["text"]["text"]
@@ -80,8 +80,8 @@ async def test_a_remedy_that_cannot_be_applied_is_copied(store: Store, tmp_path:
         assert block["type"] == "actions"
 
 
-async def test_without_the_write_role_every_button_copies(store: Store, tmp_path: Path) -> None:
-    async with stage(store, tmp_path, ANNA_MAY) as it:
+async def test_without_the_write_role_every_button_copies(one_store: Store, tmp_path: Path) -> None:
+    async with stage(one_store, tmp_path, ANNA_MAY) as it:
         it.kube.forbidden = frozenset({"nodepools"})
         message = await it.answer()
         _, first = it.slack.element("propose", message)
@@ -92,23 +92,23 @@ async def test_without_the_write_role_every_button_copies(store: Store, tmp_path
         assert it.kube.patched == []
 
 
-async def test_without_rules_nobody_may(store: Store, tmp_path: Path) -> None:
-    async with stage(store, tmp_path) as it:
+async def test_without_rules_nobody_may(one_store: Store, tmp_path: Path) -> None:
+    async with stage(one_store, tmp_path) as it:
         message = await it.answer()
         await it.slack.click("propose", message, user=scene.ANNA)
         assert "No approval rule" in str((await it.modal("kubectl patch")).content)
 
 
-async def test_what_the_api_server_refuses_is_shown(store: Store, tmp_path: Path) -> None:
-    async with stage(store, tmp_path, ANNA_MAY) as it:
+async def test_what_the_api_server_refuses_is_shown(one_store: Store, tmp_path: Path) -> None:
+    async with stage(one_store, tmp_path, ANNA_MAY) as it:
         it.kube.refuse["nodepools"] = "spec.template.spec.requirements: no such family here"
         message = await it.answer()
         await it.slack.click("propose", message, user=scene.ANNA)
         assert "no such family here" in str((await it.modal("kubectl patch")).content)
 
 
-async def test_reject_with_a_reason(store: Store, tmp_path: Path) -> None:
-    async with stage(store, tmp_path, ANNA_MAY) as it:
+async def test_reject_with_a_reason(one_store: Store, tmp_path: Path) -> None:
+    async with stage(one_store, tmp_path, ANNA_MAY) as it:
         posted = await it.proposed()
         await it.slack.click("reject", posted, user=scene.ANNA)
         view = await it.modal("Why not?")
@@ -120,8 +120,8 @@ async def test_reject_with_a_reason(store: Store, tmp_path: Path) -> None:
         assert it.kube.patched == []
 
 
-async def test_a_korean_asker_reads_korean(store: Store, tmp_path: Path) -> None:
-    async with stage(store, tmp_path, ANNA_MAY) as it:
+async def test_a_korean_asker_reads_korean(one_store: Store, tmp_path: Path) -> None:
+    async with stage(one_store, tmp_path, ANNA_MAY) as it:
         message = await it.answer(scene.MIN)
         await it.slack.click("propose", message, user=scene.MIN)
         view = await it.modal("미리 실행", scene.MIN)
@@ -129,15 +129,15 @@ async def test_a_korean_asker_reads_korean(store: Store, tmp_path: Path) -> None
         await it.message_with("제안: ")
 
 
-async def test_the_audit_is_shown_to_the_asker_alone(store: Store, tmp_path: Path) -> None:
-    async with stage(store, tmp_path, ANNA_MAY) as it:
+async def test_the_audit_is_shown_to_the_asker_alone(one_store: Store, tmp_path: Path) -> None:
+    async with stage(one_store, tmp_path, ANNA_MAY) as it:
         await it.proposed()
         await it.slack.slash_command("audit", user=scene.MIN)
         await it.told("propose", scene.MIN)
 
 
-async def test_after_a_change_the_mark_names_the_proposal(store: Store, tmp_path: Path) -> None:
-    async with stage(store, tmp_path, ANNA_MAY) as it:
+async def test_after_a_change_the_mark_names_the_proposal(one_store: Store, tmp_path: Path) -> None:
+    async with stage(one_store, tmp_path, ANNA_MAY) as it:
         posted = await it.proposed()
         _, approve = it.slack.element("approve", posted)
         await it.slack.click("approve", posted, user=scene.ANNA)

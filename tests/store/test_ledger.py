@@ -51,6 +51,15 @@ async def test_of_many_clicks_one_moves_the_row_and_each_move_has_one_entry(stor
     assert entries[-1].state == kept.state
 
 
+async def test_a_click_that_is_faster_than_slack_s_answer_does_not_lose_the_message(store: Store) -> None:
+    one = await created(store)
+    await ledger.amend(store, one.id, place=Place(channel="C1", ts="2.0"))
+    assert await ledger.move(store, one, replace(one, state=State.REJECTED), told("reject"))
+    kept = await ledger.find(store, one.id)
+    assert kept is not None
+    assert kept.place == Place(channel="C1", ts="2.0")
+
+
 async def test_a_lease_is_one_worker_s_until_it_runs_out(store: Store) -> None:
     one = await created(store, state=State.APPROVED)
     first, second = (Lease(by=name, until=NOW + timedelta(seconds=30)) for name in ("a", "b"))
