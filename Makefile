@@ -59,6 +59,9 @@ bench: setup ## measured figures, never asserted
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench_serving
 
+crash-matrix: setup ## 1,000 processes killed at every step of applying a change, on SQLite and PostgreSQL (KILLS=n)
+	@$(BIN)/python -m tests.crash $(or $(KILLS),1000)
+
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 lock: ## recompile the lock files from pyproject.toml, keeping every pin that still fits (LOCK_FLAGS=--upgrade: newest)
@@ -70,4 +73,4 @@ lock: ## recompile the lock files from pyproject.toml, keeping every pin that st
 
 include tests/cluster/cluster.mk tests/oracle/oracle.mk
 
-.PHONY: manifests sbom audit help setup demo test native golden lint bench lock
+.PHONY: manifests sbom audit help setup demo test native golden lint bench crash-matrix lock
