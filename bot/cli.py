@@ -1,7 +1,7 @@
 """The command line: argv in, exit code out.
 
-Exit codes: 0 an answer was given, blocked or not; 2 bad usage or unreadable input; 3 no such pod; 4 the cluster or AWS
-cannot be reached; 70 a fault of the bot itself. Errors are one line on stderr, never a traceback.
+Exit codes: 0 an answer was given, blocked or not; 2 bad usage or unreadable input; 3 no such pod or NodePool; 4 the cluster
+or AWS cannot be reached; 70 a fault of the bot itself. Errors are one line on stderr, never a traceback.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from bot import __version__
 from bot.commands import COMMANDS
 from bot.commands.arguments import Parser, UsageError
 from bot.commands.output import ANSWERED, BAD_INPUT, NO_POD, UNREACHABLE
-from bot.sources.errors import PodNotFound, SeveralPods, SnapshotError, SourceError
+from bot.sources.errors import ObjectNotFound, PodNotFound, SeveralPods, SnapshotError, SourceError
 
 BROKEN: Final = 70
 INTERRUPTED: Final = 130
@@ -23,7 +23,7 @@ DEBUG: Final = "KARPENTER_BOT_DEBUG"
 
 _CODES: Final[tuple[tuple[tuple[type[Exception], ...], int], ...]] = (
     ((UsageError, SnapshotError), BAD_INPUT),
-    ((PodNotFound, SeveralPods), NO_POD),
+    ((PodNotFound, SeveralPods, ObjectNotFound), NO_POD),
     ((SourceError,), UNREACHABLE),
 )
 

@@ -17,6 +17,8 @@ from bot.approving.proposing import Terms
 from bot.approving.service import Service, WordedClusters
 from bot.catalogues import Catalogues
 from bot.config import ClusterConfig, Config, ConfigError, SlackConfig, load_config
+from bot.failures import failed
+from bot.market_verbs import market_verbs
 from bot.model.diagnosis import Diagnosis
 from bot.playbooks import Phrases, Playbooks, Rendered, check_playbooks, render
 from bot.playbooks.focus import focused
@@ -27,15 +29,7 @@ from bot.slack.questions import Why
 from bot.slack.services import Answered, Asker, Candidate, Choose, Failed, Offered, Reply, Verb
 from bot.sources.aws import Account
 from bot.sources.ec2 import Ec2, Ec2Question
-from bot.sources.errors import (
-    ClusterUnreachable,
-    CredentialsExpired,
-    NotPermitted,
-    PodNotFound,
-    ReadFailed,
-    SeveralPods,
-    SourceError,
-)
+from bot.sources.errors import ClusterUnreachable, PodNotFound, ReadFailed, SeveralPods, SourceError
 from bot.sources.karpenter_side import Installation
 from bot.sources.kube_api import KubeConnection
 from bot.sources.lanes import Lane
@@ -50,13 +44,10 @@ Offering = Callable[[str, Diagnosis], Awaitable[tuple[Offered, ...]]]
 """The buttons under an answer: the cluster's name and its diagnosis in."""
 _PROBE: Final = 3.0
 """Seconds for one cluster's sign of life."""
+_FOR_AWS: Final = 0.6
+"""The share of an answer's time that AWS may take; without its facts the rest of the answer still goes out."""
 KEPT_ANSWERS: Final = 500
 """Answers whose evidence can still be opened; older buttons say that theirs is gone."""
-_CODES: Final[tuple[tuple[type[SourceError], str], ...]] = (
-    (CredentialsExpired, "credentials-expired"),
-    (NotPermitted, "not-permitted"),
-    (ClusterUnreachable, "cluster-unreachable"),
-)
 
 
 class Desk:
@@ -65,7 +56,9 @@ class Desk:
     def __init__(self, config: Config, playbooks: Playbooks, ec2: Ec2 | None = None) -> None:
         self._config = config
         self._playbooks = playbooks
-        self._shared = app.Shared(ec2=ec2 or Ec2(), catalogues=Catalogues())
+        self._shared = app.Shared(
+            ec2=ec2 or Ec2(patience=config.slack.answer_seconds * _FOR_AWS), catalogues=Catalogues()
+        )
         self._answers: OrderedDict[str, Diagnosis] = OrderedDict()
         self._connected: dict[str, app.Connected] = {}
         self._lanes: dict[str, Lane] = {}
@@ -73,10 +66,9 @@ class Desk:
 
     async def why(self, question: Why, asker: Asker) -> Reply:
         """Answers, offers the pods that fit, or says in a code why there is no answer."""
-        config = self._config.cluster_of(question.cluster, asker.channel)
-        if config is None:
-            known = tuple(filter(None, (c.name or c.context for c in self._config.clusters)))
-            return Failed(code="unknown-cluster", facts={"asked": question.cluster, "known": known})
+        config = self.named(question.cluster, asker.channel)
+        if isinstance(config, Failed):
+            return config
         pod = PodQuestion(name=question.pod, namespace=question.namespace)
         try:
             async with self.lane(config).turn():
@@ -89,14 +81,30 @@ class Desk:
             candidates = (Candidate(namespace=n, name=p) for n, _, p in (c.partition("/") for c in error.candidates))
             return Choose(candidates=tuple(candidates), asked=question.asked, total=error.total)
         except SourceError as error:
-            code = next((code for kind, code in _CODES if isinstance(error, kind)), "cluster-unreachable")
-            return Failed(code=code, facts={"asked": question.asked, "why": str(error)})
+            return failed(error, question.asked)
         cause = diagnosis.causes[0].id if diagnosis.causes else "none"
         count("answers", cluster=config.shown_name, verdict=diagnosis.verdict.value, cause=cause)
         with stage("render"):
             rendered = self._rendered(diagnosis, question.language)
         offers = await self.offers(config.name, diagnosis) if self.offers else ()
         return Answered(answer_id=self._keep(diagnosis), rendered=rendered, offers=offers)
+
+    @property
+    def shared(self) -> app.Shared:
+        """AWS and the catalogues, with their caches."""
+        return self._shared
+
+    def named(self, cluster: str, channel: str = "") -> ClusterConfig | Failed:
+        """The cluster of that name, for no name the channel's or the only one; else the failure that says which there are."""
+        config = self._config.cluster_of(cluster, channel)
+        if config is not None:
+            return config
+        known = tuple(filter(None, (c.name or c.context for c in self._config.clusters)))
+        return Failed(code="unknown-cluster", facts={"asked": cluster, "known": known})
+
+    def place(self, config: ClusterConfig) -> app.Place:
+        """How the cluster and its AWS account are reached."""
+        return _place(self._config, config)
 
     async def evidence(self, answer_id: str, language: str) -> Rendered | None:
         """A kept answer once more."""
@@ -150,8 +158,8 @@ class Desk:
             return f"silent for {_PROBE:.0f} s"
         except SourceError as error:
             return type(error).__name__
-        except ReadFailed as failed:
-            return "" if failed.status else "no answer"
+        except ReadFailed as failure:
+            return "" if failure.status else "no answer"
         return ""
 
     async def diagnosis(self, cluster: str, namespace: str, pod: str) -> Diagnosis:
@@ -221,7 +229,7 @@ class Bot:
 
 def verbs(bot: Bot) -> Mapping[str, Verb]:
     """Every verb of `bot.slack.questions.VERBS` with what answers it."""
-    return {"audit": bot.changes.audit(bot.playbooks)}
+    return {"audit": bot.changes.audit(bot.playbooks), **market_verbs(bot.desk)}
 
 
 def parts(bot: Bot) -> Sequence[Part]:

@@ -5,6 +5,7 @@ from typing import Final
 from unicodedata import east_asian_width
 
 from bot.playbooks import Line, LineKind, Phrases, Rendered, RenderedCause, RenderedRemedy, plain, value_line
+from bot.playbooks.sheet import Grid, Sheet
 
 WIDTH: Final = 100
 MOST_STATEMENTS: Final = 3
@@ -46,6 +47,20 @@ def render_text(rendered: Rendered, phrases: Phrases, *, width: int = WIDTH, col
 
 _ANNOUNCED: Final = "Failed to schedule pod, "
 """How Karpenter's event begins what its log line calls an error."""
+
+
+def render_sheet(sheet: Sheet, phrases: Phrases, *, width: int = WIDTH, colour: bool = False) -> str:
+    """A table's answer: every part, grids with their columns below each other. What a chart shows stands in the parts."""
+    page = _Page(width=width, colour=colour)
+    page.title(sheet.title)
+    page.paragraph(sheet.about, dim=True)
+    for part in sheet.parts:
+        if part.grid is not None:
+            page.grid(part.heading, part.grid)
+        page.lines("" if part.grid is not None else part.heading, part.lines)
+    page.lines(phrases.text("heading.missing"), sheet.missing)
+    page.lines(phrases.text("heading.notes"), sheet.notes)
+    return page.text()
 
 
 def _also(causes: Sequence[RenderedCause]) -> list[Line]:
@@ -101,6 +116,14 @@ class _Page:
                 self._lines.extend(f"      {row}".rstrip() for row in plain(line).split("\n"))
             else:
                 self._write(plain(line), first="  - " if line.kind is LineKind.BULLET else "  ", rest="    ")
+
+    def grid(self, heading: str, grid: Grid) -> None:
+        """Columns as wide as their widest cell; a row is never broken, so that it can be read and copied as one."""
+        self.heading(heading)
+        widths = [max(map(columns, cells)) for cells in zip(grid.columns, *grid.rows, strict=True)]
+        for cells in (grid.columns, *grid.rows):
+            padded = (cell + " " * (width - columns(cell)) for cell, width in zip(cells, widths, strict=True))
+            self._lines.append(f"  {'  '.join(padded)}".rstrip())
 
     def numbered(self, number: int, lines: Iterable[Line]) -> None:
         """The first line with its number, the others below it, indented."""

@@ -113,6 +113,22 @@ async def test_a_korean_asker_is_answered_in_korean(tmp_path: Path, aws: None) -
         await answered(slack, "EFA 인터페이스")
 
 
+async def test_tables_of_offerings_and_nodepools_are_answered_and_wrong_names_have_near_ones(
+    tmp_path: Path, aws: None
+) -> None:
+    async with running_slack() as slack, the_bot(tmp_path, slack):
+        await slack.slash_command("offerings g6e.8xlarge", user=scene.ANNA)
+        (table,) = await answered(slack, "`g6e.8xlarge` in ap-northeast-2: offered in")
+        assert "on-demand prices" in table.text  # moto has no Pricing API: named, the rest is there
+        assert [b["type"] for b in table.blocks].count("table") == 1
+        await slack.slash_command("nodepools gpu", user=scene.MIN)
+        (pools,) = await answered(slack, "NodePool 1개, 1개 준비됨")
+        assert "gpu" in pools.text
+        for words, near in (("offerings g6e.8xlarg", "mean `g6e.8xlarge`"), ("nodepools gpus", "mean `gpu`")):
+            await slack.slash_command(words, user=scene.ANNA)
+            await slack.wait_for(lambda s: [m for m in s.workspace.ephemerals() if near in m.text], timeout=60)  # noqa: B023
+
+
 async def test_what_may_not_be_read_is_named_and_the_answer_still_goes_out(tmp_path: Path, aws: None) -> None:
     forbidden = {"/nodeclaims": Fault(status=403, message="forbidden")}
     async with running_slack() as slack, the_bot(tmp_path, slack, forbidden):

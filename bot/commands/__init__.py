@@ -7,6 +7,8 @@ from typing import Final
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "why": ("bot.commands.why", "why a pod is Pending"),
+    "offerings": ("bot.commands.offerings", "what EC2 has of an instance type or family, where, at what price"),
+    "nodepools": ("bot.commands.nodepools", "what each NodePool can launch, has launched, has left, what went wrong"),
     "explain": ("bot.commands.explain", "what pasted log lines or events of Karpenter prove"),
     "instance-types": ("bot.commands.instance_types", "the instance types as Karpenter sees them for an EC2NodeClass"),
     "playbooks": ("bot.commands.playbooks", "what the bot says, and whether it is in order"),

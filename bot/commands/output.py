@@ -8,8 +8,9 @@ import orjson
 
 from bot.model.diagnosis import Json
 from bot.playbooks import Phrases, Rendered
+from bot.playbooks.sheet import Sheet
 from bot.slack.blocks import Message
-from bot.terminal import render_text
+from bot.terminal import render_sheet, render_text
 
 ANSWERED: Final = 0
 BAD_INPUT: Final = 2
@@ -26,6 +27,11 @@ def print_json(value: Json) -> None:
 def print_rendered(rendered: Rendered, phrases: Phrases) -> None:
     """An answer as text, in colour where a person looks."""
     print(render_text(rendered, phrases, colour=coloured()))
+
+
+def print_sheet(sheet: Sheet, phrases: Phrases) -> None:
+    """A table as text."""
+    print(render_sheet(sheet, phrases, colour=coloured()), end="")
 
 
 def print_slack(message: Message) -> None:

@@ -93,11 +93,20 @@ def last_refusal(history: History, pod: Pod) -> Refusal | None:
 
 def refused_offerings(world: World, history: History) -> tuple[Refused, ...]:
     """Offerings whose mark is still on at `world.now`, each once, with its newest refusal."""
+    return tuple(one for one in last_marks(world, history) if is_on(one, world.now))
+
+
+def last_marks(world: World, history: History) -> tuple[Refused, ...]:
+    """The newest refusal of each offering that anything tells of, its mark still on or not."""
     found: dict[tuple[str, str, str], Refused] = {}
-    for one in _all_refused(world, history):
-        if one.until is None or one.until > world.now:
-            found[one.instance_type, one.zone, one.capacity_type] = one
+    for one in sorted(_all_refused(world, history), key=lambda mark: mark.since or _LONG_AGO):
+        found[one.instance_type, one.zone, one.capacity_type] = one
     return tuple(found.values())
+
+
+def is_on(mark: Refused | None, now: datetime) -> bool:
+    """Whether Karpenter still leaves the offering out. A refusal without a time counts as just now."""
+    return mark is not None and (mark.until is None or mark.until > now)
 
 
 def _all_refused(world: World, history: History) -> Iterator[Refused]:

@@ -96,9 +96,14 @@ def on_demand_prices(rows: Iterable[OnDemandPrice]) -> dict[str, float]:
 
 def spot_prices(rows: Iterable[SpotPrice]) -> dict[tuple[str, str], float]:
     """The newest Linux price by type and zone; what is no number is passed over (spotPage)."""
-    linux = sorted((row for row in rows if row.product_description in _LINUX), key=_since)
-    priced = ((row, _dollars(row.spot_price)) for row in linux)
+    linux = sorted(filter(is_linux, rows), key=_since)
+    priced = ((row, dollars(row.spot_price)) for row in linux)
     return {(row.instance_type, row.availability_zone): price for row, price in priced if price is not None}
+
+
+def is_linux(row: SpotPrice) -> bool:
+    """Whether the price is for Linux, as Karpenter asks for it."""
+    return row.product_description in _LINUX
 
 
 def _since(row: SpotPrice) -> datetime:
@@ -106,7 +111,8 @@ def _since(row: SpotPrice) -> datetime:
     return since if since.tzinfo else since.replace(tzinfo=UTC)
 
 
-def _dollars(text: str) -> float | None:
+def dollars(text: str) -> float | None:
+    """A price as AWS prints it; None for what is no number."""
     try:
         price = float(text)
     except ValueError:

@@ -151,7 +151,15 @@ def cheapest(instance_type: InstanceType, offering: Offering) -> Cheapest:
 
 def dated(found: Sequence[Remedy], ec2: Ec2Facts) -> tuple[Remedy, ...]:
     """The remedies with the on-demand price beside their cheapest offerings, and the moment that each price is from."""
-    best = [remedy.opens.cheapest for remedy in found if remedy.opens.cheapest]
+    with_price = iter(priced([remedy.opens.cheapest for remedy in found if remedy.opens.cheapest], ec2))
+    return tuple(
+        replace(remedy, opens=replace(remedy.opens, cheapest=next(with_price))) if remedy.opens.cheapest else remedy
+        for remedy in found
+    )
+
+
+def priced(best: Sequence[Cheapest], ec2: Ec2Facts) -> tuple[Cheapest, ...]:
+    """Offerings with the on-demand price beside their own, and the moment that each price is from."""
     names, places = {b.instance_type for b in best}, {(b.instance_type, b.zone) for b in best}
     on_demand: dict[str, OnDemandPrice] = {}
     for price in ec2.on_demand_prices or ():
@@ -163,24 +171,20 @@ def dated(found: Sequence[Remedy], ec2: Ec2Facts) -> tuple[Remedy, ...]:
             where = row.instance_type, row.availability_zone
             if where in places:
                 newest[where] = max(newest.get(where, row.timestamp), row.timestamp)
-    return tuple(_dated(remedy, on_demand, newest) for remedy in found)
+    return tuple(_priced(one, on_demand, newest) for one in best)
 
 
-def _dated(
-    remedy: Remedy, on_demand: Mapping[str, OnDemandPrice], newest: Mapping[tuple[str, str], datetime]
-) -> Remedy:
-    best = remedy.opens.cheapest
-    if best is None:
-        return remedy
+def _priced(
+    best: Cheapest, on_demand: Mapping[str, OnDemandPrice], newest: Mapping[tuple[str, str], datetime]
+) -> Cheapest:
     price, spot = on_demand.get(best.instance_type), newest.get((best.instance_type, best.zone))
     effective = price.effective if price else ""
     as_of = spot.isoformat() if best.capacity_type == SPOT and spot else effective
-    priced = replace(
+    return replace(
         best,
         on_demand_price_per_hour=price.price_per_hour if price else None,
         as_of=as_of if best.price_per_hour is not None else "",
     )
-    return replace(remedy, opens=replace(remedy.opens, cheapest=priced))
 
 
 def rank(remedy: Remedy) -> tuple[float, ...]:

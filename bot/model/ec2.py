@@ -158,6 +158,7 @@ class Subnet(Row, frozen=True):
     available_ip_address_count: int = 0
     cidr_block: str = ""
     tags: tuple[dict[str, str], ...] = ()
+    outpost_arn: str = ""
 
 
 class CapacityReservation(Row, frozen=True):
@@ -169,13 +170,74 @@ class CapacityReservation(Row, frozen=True):
     state: str = ""
     instance_match_criteria: str = ""
     reservation_type: str = "default"
+    start_date: datetime | None = None
     end_date: datetime | None = None
+
+
+class UsageMetric(Row, frozen=True):
+    """Which CloudWatch metric counts what a quota limits; `Class` of the dimensions is such as `G/OnDemand`."""
+
+    metric_namespace: str = ""
+    metric_name: str = ""
+    metric_dimensions: dict[str, str] = {}
 
 
 class ServiceQuota(Row, frozen=True):
     quota_code: str
     quota_name: str = ""
     value: float = 0.0
+    usage_metric: UsageMetric | None = None
+
+
+class QuotaUsage(Row, frozen=True):
+    """One result of GetMetricData for AWS/Usage: what was counted of one class of vCPUs, account-wide, newest first.
+
+    `label` is the metric's dimension Class, such as `G/OnDemand`.
+    """
+
+    label: str
+    timestamps: tuple[datetime, ...] = ()
+    values: tuple[float, ...] = ()
+
+
+class AvailabilityZone(Row, frozen=True):
+    """One row of DescribeAvailabilityZones. `zone_name` is the account's own name, `zone_id` everybody's."""
+
+    zone_name: str
+    zone_id: str = ""
+    zone_type: str = "availability-zone"
+    state: str = "available"
+    opt_in_status: str = "opt-in-not-required"
+
+
+class PlacementScore(Row, frozen=True):
+    """How likely spot capacity is to be had, 1 to 10, by zone id. `instance_type` is what was asked about; AWS says none."""
+
+    score: int
+    availability_zone_id: str = ""
+    region: str = ""
+    instance_type: str = ""
+
+
+class CapacityBlockOffering(Row, frozen=True):
+    """A Capacity Block that can be bought: so many instances, from when to when, for how much in all (paid at once)."""
+
+    capacity_block_offering_id: str = ""
+    instance_type: str = ""
+    availability_zone: str = ""
+    instance_count: int = 0
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    capacity_block_duration_hours: int = 0
+    upfront_fee: str = ""
+    currency_code: str = "USD"
+
+
+class CallerIdentity(Row, frozen=True):
+    """Whose credentials were used (sts:GetCallerIdentity)."""
+
+    account: str = ""
+    arn: str = ""
 
 
 class OnDemandPrice(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +259,13 @@ class Ec2Facts(msgspec.Struct, frozen=True, kw_only=True):
     subnets: tuple[Subnet, ...] | None = None
     capacity_reservations: tuple[CapacityReservation, ...] | None = None
     quotas: tuple[ServiceQuota, ...] | None = None
+    quota_usage: tuple[QuotaUsage, ...] | None = None
+    zones: tuple[AvailabilityZone, ...] | None = None
+    spot_history: tuple[SpotPrice, ...] | None = None
+    """The last 24 hours; `spot_prices` are those that hold now."""
+    placement_scores: tuple[PlacementScore, ...] | None = None
+    capacity_blocks: tuple[CapacityBlockOffering, ...] | None = None
+    identity: tuple[CallerIdentity, ...] | None = None
 
 
 AnyRow = TypeVar("AnyRow", bound=Row)

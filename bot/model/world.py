@@ -177,6 +177,10 @@ class World:
     events: tuple[Event, ...] = ()
     karpenter_log: tuple[str, ...] = ()
     ec2: Ec2Facts = field(default_factory=Ec2Facts)
+    ec2_ages: Mapping[str, float] = field(default_factory=dict)
+    """How old EC2's facts are in seconds, by field of Ec2Facts; what was read with the World itself is not in it."""
+    unavailable_in_metrics: frozenset[tuple[str, str, str]] = frozenset()
+    """(instance type, zone, capacity type) that Karpenter's own metrics call unavailable; empty where they were not read."""
     placements_known: bool = False
     """Whether `pods` holds every pod that runs on `nodes`, so that room on them can be judged."""
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)

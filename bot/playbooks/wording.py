@@ -8,6 +8,7 @@ from bot.model.diagnosis import Change, Cheapest, Verdict
 from bot.playbooks.approving import APPROVALS
 from bot.playbooks.contract import REMEDIES
 from bot.playbooks.explained import EXPLAINED
+from bot.playbooks.market_words import MARKET
 
 _CHEAPEST: Final = Cheapest(
     instance_type="g6e.8xlarge",
@@ -100,6 +101,10 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     "error.no-pending-pods": {"asked": "train", "others": ("default/train-0",)},
     **{f"error.{code}": _QUESTION for code in _BAD_QUESTIONS},
     "error.unknown-cluster": {"asked": "prdo", "known": ("prod",)},
+    "error.missing-type": {},
+    "error.unknown-type": {"asked": "p4d.24xlrge", "near": ("p4d.24xlarge",)},
+    "error.unknown-nodepool": {"asked": "gpus", "near": ("gpu",)},
+    "error.unknown-region": {"asked": "ap-northeast-2a", "near": ("ap-northeast-2",)},
     "error.cluster-unreachable": {"why": "connection refused"},
     "error.aws-unreachable": {"why": "the credentials have expired"},
     "error.credentials-expired": {"why": "the token ran out"},
@@ -112,6 +117,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     "error.internal": {"reference": "4f1c"},
     **EXPLAINED,
     **APPROVALS,
+    **MARKET,
 }
 
 # Keys that a catalogue may have besides, by how they begin: what diagnosis and catalogue name together. All languages

@@ -22,6 +22,7 @@ from bot.playbooks import (
     escape,
     value_line,
 )
+from bot.playbooks.sheet import Chart
 from bot.slack.budget import (
     BUTTON,
     MESSAGE,
@@ -63,6 +64,8 @@ class Message:
 
     text: str
     blocks: tuple[Block, ...] = ()
+    chart: Chart | None = None
+    """What the chart among the blocks shows, to be drawn where Slack does not take it."""
 
     def as_json(self) -> dict[str, Json]:
         """The arguments of the call, as plain data."""

@@ -1,5 +1,6 @@
 """Slack's Web API as this bot uses it: one question and what is shown for it, whatever Slack refuses on the way."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,8 +13,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.model.diagnosis import Json
+from bot.playbooks.sheet import Chart
 from bot.slack.blocks import Message
 from bot.slack.dialogs import simpler
+from bot.slack.sheets import has_chart, without_chart
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ class Exchange:
     def __init__(self, client: AsyncWebClient, place: Place) -> None:
         self._client, self._place = client, place
         self._ts = place.ts
+        self._charted = False
 
     @property
     def user(self) -> str:
@@ -81,6 +85,26 @@ class Exchange:
         if self._place.response_url:
             ways.append(lambda: self._respond(message, in_channel=True))
         await _first_of(ways)
+        if message.chart is not None and not self._charted:
+            await self._upload(message.chart)
+
+    async def _upload(self, chart: Chart) -> None:
+        """The picture of a chart that this workspace refused, below the answer; the words have said it all already."""
+        from bot.slack.pictures import drawn  # noqa: PLC0415 (drawing costs memory that most workspaces never need)
+
+        picture = await asyncio.to_thread(drawn, chart)
+        with suppress(Refused):
+            await called(
+                "files.upload",
+                self._client.files_upload_v2(
+                    content=picture,
+                    filename="chart.png",
+                    title=chart.title,
+                    alt_txt=f"{chart.title}; {chart.y_label}",
+                    channel=self._place.channel,
+                    thread_ts=self._place.thread_ts or self._ts or None,
+                ),
+            )
 
     async def refuse(self, message: Message) -> None:
         """Shows an error or help: to the asker alone where that is the custom of the place, else like an answer."""
@@ -108,7 +132,8 @@ class Exchange:
     async def _put(self, message: Message) -> None:
         """Replaces the message that is there, or posts the first."""
         if self._ts:
-            await in_some_form(message, lambda version: self._send("chat.update", version, ts=self._ts))
+            shown = await in_some_form(message, lambda version: self._send("chat.update", version, ts=self._ts))
+            self._charted = has_chart(shown)
         elif self._place.replaces:  # a click on what only one person sees
             await self._respond(message, in_channel=False)
         else:
@@ -120,7 +145,7 @@ class Exchange:
         async def send(version: Message) -> None:
             self._ts = await self._send("chat.postMessage", version)
 
-        await in_some_form(message, send)
+        self._charted = has_chart(await in_some_form(message, send))
 
     async def _withdraw(self) -> None:
         if self._ts:
@@ -165,12 +190,15 @@ class Exchange:
                 words = (word for word in BLOCKS_REFUSED if word in response.body)
                 raise Refused("response_url", next(words, f"HTTP {response.status_code}"))
 
-        await in_some_form(message, send)
+        self._charted = has_chart(await in_some_form(message, send))
 
 
-async def in_some_form(message: Message, send: Callable[[Message], Awaitable[object]]) -> None:
-    """Sends the message; when its blocks are refused, in simpler ones, and as bare text at last. Raises Refused."""
-    for version in (message, simpler(message)):
+async def in_some_form(message: Message, send: Callable[[Message], Awaitable[object]]) -> Message:
+    """Sends the message; when its blocks are refused, without the chart, in simpler ones, as bare text at last.
+
+    The version that was taken. Raises Refused.
+    """
+    for version in (message, *([without_chart(message)] if message.chart else []), simpler(message)):
         try:
             await send(version)
         except Refused as refused:
@@ -178,8 +206,10 @@ async def in_some_form(message: Message, send: Callable[[Message], Awaitable[obj
                 raise
             LOG.warning("blocks were refused (%s); sending a simpler form", refused)
         else:
-            return
-    await send(Message(text=message.text))
+            return version
+    bare = Message(text=message.text)
+    await send(bare)
+    return bare
 
 
 async def _first_of(ways: Sequence[Callable[[], Awaitable[None]]]) -> None:

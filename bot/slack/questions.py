@@ -72,6 +72,8 @@ _WHY: Final = frozenset({"why", "왜"})
 _HELP: Final = frozenset({"help", "도움말", "도움", "사용법"})
 VERBS: Final[Mapping[str, frozenset[str]]] = {
     "audit": frozenset({"감사", "감사기록"}),
+    "offerings": frozenset({"offering", "오퍼링", "가격"}),
+    "nodepools": frozenset({"nodepool", "노드풀"}),
 }
 """The verbs of `Ask` and the words that mean them, in small letters; each needs a handler (bot.slack.services.Verb)."""
 _SPOKEN: Final = {word: verb for verb, words in VERBS.items() for word in {verb, *words}}
@@ -135,6 +137,7 @@ _OPTIONS: Final = {
     "l": "language",
     "lang": "language",
     "language": "language",
+    "region": "region",
 }
 _LANGUAGE_WORDS: Final = {
     "en": "en",
@@ -290,6 +293,7 @@ def _ask(verb: str, words: _Words, language: Language) -> Command:
     if cluster and not _CLUSTER.fullmatch(cluster):
         return NotUnderstood(code="bad-cluster", text=cluster[:_SHOWN], language=language)
     told = tuple(word for word in (one.strip(_AROUND) for one in words.plain[1:]) if word)
+    told += tuple(value for name, value in words.options.items() if name == "region")  # as if it stood behind the name
     return Ask(verb=verb, words=told, namespace=namespace, cluster=cluster, language=language)
 
 

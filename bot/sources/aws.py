@@ -1,5 +1,6 @@
 """AWS clients: the standard credential chain, or a role assumed from it; and what went wrong, in one line."""
 
+import random
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,22 +9,42 @@ from time import perf_counter
 from typing import Any, Final, Protocol
 
 from bot import __version__
+from bot.sources.regions import is_opt_in
 from bot.telemetry.measures import called
 
-# Kinder to the service than one more question would be worth: throttled calls slow down and are tried again.
+# botocore's adaptive mode slows down by itself where AWS throttles. What is tried again is decided by `pause_before_retry`:
+# botocore's own rule tries every broken answer three more times, which costs a person ten seconds for nothing.
 _OPTIONS: Final[Mapping[str, Any]] = {
-    "retries": {"mode": "adaptive", "total_max_attempts": 4},
+    "retries": {"mode": "adaptive", "total_max_attempts": 1},
     "connect_timeout": 3,
-    "read_timeout": 10,
+    "read_timeout": 20,
     "max_pool_connections": 16,
     "user_agent_extra": f"karpenter-bot/{__version__}",
 }
 _EXPIRED: Final = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "AuthFailure"}
+    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "AuthFailure"}
     | {"UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch"}
 )
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired"})
+_THROTTLED: Final = frozenset(
+    {"RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled"}
+    | {"RequestThrottledException", "TooManyRequestsException", "EC2ThrottledException", "SlowDown"}
+)
+_SKEWED: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+_SKEW_WORDS: Final = ("signature not yet current", "signature expired")
+_UNREACHABLE: Final = frozenset(
+    {
+        "EndpointConnectionError",
+        "ConnectTimeoutError",
+        "ReadTimeoutError",
+        "ConnectionClosedError",
+        "ProxyConnectionError",
+    }
+)
 _LONGEST: Final = 200
+_ATTEMPTS: Final = 4
+"""Tries of a throttled call, the first included."""
+_BROKEN_STATUSES: Final = frozenset({500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +82,10 @@ class Boto:
                 self._sessions[account] = _session(account, region)
             if key not in self._clients:
                 config = Config(**self._options)
-                self._clients[key] = self._sessions[account].client(service, region_name=region, config=config)
-                _count_calls(self._clients[key].meta.events)
+                client = self._sessions[account].client(service, region_name=region, config=config)
+                client.meta.events.register("needs-retry", pause_before_retry)
+                _count_calls(client.meta.events)
+                self._clients[key] = client
             return self._clients[key]
 
 
@@ -110,21 +133,65 @@ def _session(account: Account, region: str) -> Any:  # noqa: ANN401
     return boto3.Session(botocore_session=assumed)
 
 
-def why_not(error: Exception, action: str) -> str:
-    """One line on a failed call, naming the IAM action: `no access to ec2:DescribeSubnets: AccessDenied`."""
+def pause_before_retry(
+    response: tuple[Any, Mapping[str, Any]] | None = None,
+    attempts: int = 1,
+    caught_exception: Exception | None = None,
+    **_: object,
+) -> float | None:
+    """Seconds until a call is worth another try, None when it is not (a handler of botocore's event `needs-retry`).
+
+    Throttled: up to three more, twice as late each time. A dead line or a broken server: one more, at once; those that stay
+    broken are not worth a person's time. Everything else (no permission, wrong request) says the same again.
+    """
+    if response is not None:
+        http, parsed = response
+        if str(parsed.get("Error", {}).get("Code", "")) in _THROTTLED:
+            jitter = 0.5 + random.random() / 2  # noqa: S311 (no secret: it only spreads the tries of many)
+            return jitter * 0.5 * 2.0**attempts if attempts < _ATTEMPTS else None
+        broken = getattr(http, "status_code", 200) in _BROKEN_STATUSES
+    else:
+        broken = type(caught_exception).__name__ in _UNREACHABLE
+    return 0.1 if broken and attempts == 1 else None
+
+
+def code_of(error: Exception) -> str:
+    """AWS's own code for what went wrong, or ""."""
     response = getattr(error, "response", None)
-    code = str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def rest_after(error: Exception) -> float:
+    """Seconds for which a failed call is not asked again: a permission is not granted from one second to the next."""
+    return 300.0 if code_of(error) in _DENIED else 30.0
+
+
+def why_not(error: Exception, action: str, region: str = "") -> str:
+    """One line on a failed call, naming the IAM action: `no access to ec2:DescribeSubnets: AccessDenied`."""
+    code, name = code_of(error), type(error).__name__
     message = " ".join(str(error).split())[:_LONGEST]
-    if code in _DENIED:
-        return f"no access to {action}: {code}"
-    if code in _EXPIRED:
-        return f"AWS does not accept the credentials for {action}: {code}"
-    if code:
-        return f"{action}: {message}"
-    match type(error).__name__:
-        case "NoCredentialsError" | "PartialCredentialsError":
-            return f"no AWS credentials were found for {action}"
-        case "EndpointConnectionError" | "ConnectTimeoutError" | "ReadTimeoutError" | "ConnectionClosedError":
-            return f"AWS does not answer {action}: {message}"
-        case name:
-            return f"{action}: {name}: {message}"
+    said = {"action": action, "code": code, "region": region, "message": message, "name": name}
+    if code and any(word in message.lower() for word in _SKEW_WORDS):
+        return _SKEW.format(**said)
+    of_code = next((words for codes, words in _BY_CODE if code in codes), "{action}: {message}")
+    if code.isdecimal():  # no error of AWS's own, but a gateway's page of HTML
+        of_code = "AWS answers {action} with HTTP {code}"
+    of_name = next((words for names, words in _BY_NAME if name in names), "{action}: {name}: {message}")
+    hint = _NOT_ENABLED.format(**said) if code in _EXPIRED and is_opt_in(region) else ""
+    return (of_code if code else of_name).format(**said) + hint
+
+
+_SKEW: Final = "the clock of this machine differs from AWS's, so AWS does not accept {action}: {code}"
+_NOT_ENABLED: Final = " (AWS says the same where the region {region} is not enabled for the account)"
+_BY_CODE: Final = (
+    (_SKEWED, _SKEW),
+    (_DENIED, "no access to {action}: {code}"),
+    (_EXPIRED, "AWS does not accept the credentials for {action}: {code}"),
+    (_THROTTLED, "AWS limits the rate of {action} just now: {code}"),
+)
+_BY_NAME: Final = (
+    (frozenset({"NoCredentialsError", "PartialCredentialsError"}), "no AWS credentials were found for {action}"),
+    (frozenset({"TimeoutError"}), "AWS takes too long to answer {action}; the next question may have it"),
+    (_UNREACHABLE, "AWS does not answer {action}: {message}"),
+    (frozenset({"ResponseParserError"}), "AWS answers {action} with something that is no answer of its"),
+)

@@ -12,13 +12,22 @@ from typing import Any, Final
 
 from bot.model.ec2 import Ec2Facts
 from bot.model.world import Missing
-from bot.sources.aws import Account, Boto, Clients, why_not
+from bot.sources.aws import Account, Boto, Clients, rest_after, why_not
 from bot.sources.cache import Held, TtlCache
-from bot.sources.ec2_calls import CALLS, Call, Fetch, Names, Rows
+from bot.sources.ec2_calls import CALLS, EXTRAS, Call, Fetch, Names, Rows
+from bot.sources.regions import partition_of
 
-_WORKERS: Final = 8
-_WITHOUT_PRICES: Final = ("us-gov-", "us-iso", "cn-")
-"""Partitions without dollar prices in the Pricing API (pricing.go: none in GovCloud and isolated regions, yuan in China)."""
+_WORKERS: Final = 12
+PATIENCE: Final = 60.0
+"""Seconds that one question waits for one fact; a slower answer is there for the next question. In Slack it is less."""
+_IN_YUAN: Final = "prices in China are in yuan, which the bot does not tell"
+UNPRICED: Final = {
+    "aws-us-gov": ({"on_demand_prices"}, "the Pricing API has no dollar prices for {region}"),
+    "aws-iso": ({"on_demand_prices"}, "the Pricing API has no dollar prices for {region}"),
+    "aws-iso-e": ({"on_demand_prices"}, "the Pricing API has no dollar prices for {region}"),
+    "aws-cn": ({"on_demand_prices", "spot_prices", "spot_history"}, _IN_YUAN),
+}
+"""Partition -> the facts that cannot be told there, and why (pricing.go: GovCloud has no pricing API, China's is in CNY)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +40,8 @@ class Ec2Question:
     subnet_ids: frozenset[str] = frozenset()
     leave_out: frozenset[str] = frozenset()
     """Facts that are not needed, by the name of their field in Ec2Facts."""
+    also: frozenset[str] = frozenset()
+    """Facts beyond those that every answer needs (ec2_calls.EXTRAS)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +56,10 @@ class Ec2Observation:
 class Ec2:
     """The door to AWS. Keeps clients, threads and answers; `close` ends the threads."""
 
-    def __init__(self, clients: Clients | None = None, cache: "TtlCache[Rows] | None" = None) -> None:
+    def __init__(
+        self, clients: Clients | None = None, cache: "TtlCache[Rows] | None" = None, patience: float = PATIENCE
+    ) -> None:
+        self._patience = patience
         self._clients = clients or Boto()
         self._cache = cache or TtlCache[Rows]()
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="aws")
@@ -57,7 +71,8 @@ class Ec2:
         """Reads what is asked for, all at once. Never raises over AWS: an unreachable AWS is a list of gaps."""
         if not question.region:
             return Ec2Observation(facts=Ec2Facts(), missing=(Missing(what="EC2", why="the region is not known"),))
-        calls = [call for call in CALLS if call.fact not in question.leave_out]
+        left_out = question.leave_out | (EXTRAS - question.also)
+        calls = [call for call in CALLS if call.fact not in left_out]
         answers = await asyncio.gather(*(self._observe(call, question) for call in calls))
         facts: dict[str, Any] = {"region": question.region}
         ages: dict[str, float] = {}
@@ -69,15 +84,16 @@ class Ec2:
         return Ec2Observation(facts=Ec2Facts(**facts), missing=tuple(missing), ages=ages)
 
     async def _observe(self, call: Call, question: Ec2Question) -> tuple[Held[Rows] | None, Missing | None]:
-        if call.service == "pricing" and question.region.startswith(_WITHOUT_PRICES):
-            return None, Missing(what=call.what, why=f"the Pricing API has no dollar prices for {question.region}")
+        unpriced, why = UNPRICED.get(partition_of(question.region), ((), ""))
+        if call.fact in unpriced:
+            return None, Missing(what=call.what, why=why.format(region=question.region))
         try:
             held = await self._held(call, question)
         except Exception as error:  # botocore's errors have no common base worth naming, and any costs one fact only
-            return None, Missing(what=call.what, why=why_not(error, call.action))
+            return None, Missing(what=call.what, why=why_not(error, call.action, question.region))
         if held.stale is None:
             return held, None
-        why = f"{why_not(held.stale, call.action)}; used are those of {held.age / 60:.0f} min ago"
+        why = f"{why_not(held.stale, call.action, question.region)}; used are those of {held.age / 60:.0f} min ago"
         return held, Missing(what=f"newer {call.what}", why=why)
 
     async def _held(self, call: Call, question: Ec2Question) -> Held[Rows]:
@@ -86,10 +102,18 @@ class Ec2:
         names: Names = question.instance_types if call.by_type else None
         if call.fact == "subnets":
             names = question.subnet_ids
-        whole = self._cache.fresh((*place, None), call.ttl) if call.by_type and names is not None else None
+        whole = (
+            self._cache.fresh((*place, None), call.ttl) if call.by_type and call.whole and names is not None else None
+        )
         if whole is not None and names is not None:
             return Held(tuple(row for row in whole.value if row.instance_type in names), whole.age)
-        return await self._cache.get((*place, names), call.ttl, lambda: self._fetch(call, question, names))
+        return await self._cache.get(
+            (*place, names),
+            call.ttl,
+            lambda: self._fetch(call, question, names),
+            rest=rest_after,
+            patience=self._patience,
+        )
 
     async def _fetch(self, call: Call, question: Ec2Question, names: Names) -> Rows:
         region = pricing_region(question.region) if call.service == "pricing" else question.region

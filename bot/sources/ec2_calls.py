@@ -3,14 +3,21 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+
+from msgspec import structs
 
 from bot.model.ec2 import (
     AnyRow,
+    AvailabilityZone,
+    CallerIdentity,
+    CapacityBlockOffering,
     CapacityReservation,
     InstanceTypeInfo,
     InstanceTypeOffering,
+    PlacementScore,
+    QuotaUsage,
     ServiceQuota,
     SpotPrice,
     Subnet,
@@ -45,6 +52,10 @@ class Call:
     service: str = "ec2"
     by_type: bool = False
     """Whether it can be narrowed to some instance types."""
+    whole: bool = True
+    """Whether there is an answer for a whole region, out of which those for some types can be cut."""
+    extra: bool = False
+    """Whether it is made only where a question names it (Ec2Question.also)."""
 
 
 def _chunks(names: Names) -> list[list[str] | None]:
@@ -98,15 +109,18 @@ def _now() -> datetime:
     return datetime.fromtimestamp(time.time(), tz=UTC)
 
 
-def _spot_prices(names: list[str] | None) -> Fetch:
-    """With the start at this moment, EC2 gives the one price that holds now for each type and zone."""
+def _spot_prices(names: list[str] | None, back: timedelta = timedelta()) -> Fetch:
+    """With the start at this moment, EC2 gives the one price that holds now for each type and zone.
+
+    With an earlier start it gives the one that held then, and all changes since.
+    """
     chosen: dict[str, object] = {"InstanceTypes": names} if names is not None else {}
     return lambda client: _rows(
         client,
         "describe_spot_price_history",
         SpotPrice,
         key="SpotPriceHistory",
-        StartTime=_now(),
+        StartTime=_now() - back,
         ProductDescriptions=["Linux/UNIX", "Linux/UNIX (Amazon VPC)"],
         **chosen,
     )
@@ -148,9 +162,84 @@ def _products(region: str, sold: Mapping[str, str], name: str | None, names: Nam
     return fetch
 
 
+def _quota_usage(client: Any) -> Rows:  # noqa: ANN401
+    """The newest count of every class of vCPUs. AWS publishes it every five minutes, sometimes later."""
+    now = _now()
+    asked = {"Id": "vcpus", "Expression": _VCPUS_IN_USE, "Label": "${PROP('Dim.Class')}"}
+    return _rows(
+        client,
+        "get_metric_data",
+        QuotaUsage,
+        key="MetricDataResults",
+        MetricDataQueries=[asked],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now,
+        ScanBy="TimestampDescending",
+    )
+
+
+_VCPUS_IN_USE: Final = (
+    """SEARCH('{AWS/Usage,Class,Resource,Service,Type} MetricName="ResourceCount" Service="EC2" Resource="vCPU"',"""
+    """ 'Maximum', 300)"""
+)
+
+
+def _zones(client: Any) -> Rows:  # noqa: ANN401
+    """Those that the account uses: of local and Wavelength zones, the ones that it opted into."""
+    return decode_rows(client.describe_availability_zones()["AvailabilityZones"], AvailabilityZone)
+
+
+def _identity(client: Any) -> Rows:  # noqa: ANN401
+    return decode_rows([client.get_caller_identity()], CallerIdentity)
+
+
+def _placement_scores(region: str, names: Names) -> Iterable[Fetch]:
+    """One score a zone for all these types together: AWS scores what may stand in for each other, and counts requests."""
+    chosen = sorted(names or ())[:_TYPES_SCORED]
+    one = chosen[0] if len(chosen) == 1 else ""
+
+    def fetch(client: Any) -> Rows:  # noqa: ANN401
+        rows = _rows(
+            client,
+            "get_spot_placement_scores",
+            PlacementScore,
+            key="SpotPlacementScores",
+            InstanceTypes=chosen,
+            TargetCapacity=1,
+            SingleAvailabilityZone=True,
+            RegionNames=[region],
+        )
+        return tuple(structs.replace(row, instance_type=one) for row in rows)
+
+    return [fetch] if chosen else []
+
+
+def _capacity_blocks(_region: str, names: Names) -> Iterable[Fetch]:
+    """One instance for a day, of each type that is sold so: others would be an error each."""
+    return [_blocks_of(name) for name in sorted(names or ()) if name.startswith(_SOLD_IN_BLOCKS)]
+
+
+def _blocks_of(name: str) -> Fetch:
+    return lambda client: _rows(
+        client,
+        "describe_capacity_block_offerings",
+        CapacityBlockOffering,
+        key="CapacityBlockOfferings",
+        InstanceType=name,
+        InstanceCount=1,
+        CapacityDurationHours=24,
+    )
+
+
+_SOLD_IN_BLOCKS: Final = ("p4d.", "p4de.", "p5.", "p5e.", "p5en.", "p6", "trn1.", "trn2.", "trn3")
+"""Families that Capacity Blocks are sold for (EC2 user guide, Capacity Blocks for ML)."""
+_TYPES_SCORED: Final = 20
+
+
 # Sources (karpenter-provider-aws v1.15): pkg/controllers/providers/{instancetype,pricing}/controller.go refresh types,
 # offerings and prices every 12 h; pkg/cache/cache.go DefaultTTL and the subnet and capacity reservation providers 1 min.
-# Spot prices are kept shorter than Karpenter keeps them (12 h), for they are shown as "now". Karpenter reads no quotas.
+# Spot prices are kept shorter than Karpenter keeps them (12 h), for they are shown as "now". What Karpenter does not read
+# (quotas and their use, scores, blocks) is kept as long as AWS takes to have something new.
 CALLS: Final = (
     Call(
         fact="instance_types",
@@ -207,6 +296,61 @@ CALLS: Final = (
         plan=lambda *_: [_quotas],
         service="service-quotas",
     ),
+    Call(
+        fact="quota_usage",
+        what="use of vCPU quotas",
+        action="cloudwatch:GetMetricData",
+        ttl=5 * _MINUTE,
+        plan=lambda *_: [_quota_usage],
+        service="cloudwatch",
+    ),
+    Call(
+        fact="zones",
+        what="availability zones",
+        action="ec2:DescribeAvailabilityZones",
+        ttl=12 * _HOUR,
+        plan=lambda *_: [_zones],
+        extra=True,
+    ),
+    Call(
+        fact="spot_history",
+        what="spot prices of the last day",
+        action="ec2:DescribeSpotPriceHistory",
+        ttl=5 * _MINUTE,
+        plan=lambda _, names: (_spot_prices(chunk, timedelta(hours=24)) for chunk in _chunks(names)),
+        by_type=True,
+        extra=True,
+    ),
+    Call(
+        fact="placement_scores",
+        what="spot placement scores",
+        action="ec2:GetSpotPlacementScores",
+        ttl=10 * _MINUTE,
+        plan=_placement_scores,
+        by_type=True,
+        whole=False,
+        extra=True,
+    ),
+    Call(
+        fact="capacity_blocks",
+        what="Capacity Blocks for sale",
+        action="ec2:DescribeCapacityBlockOfferings",
+        ttl=10 * _MINUTE,
+        plan=_capacity_blocks,
+        by_type=True,
+        whole=False,
+        extra=True,
+    ),
+    Call(
+        fact="identity",
+        what="the AWS account",
+        action="sts:GetCallerIdentity",
+        ttl=12 * _HOUR,
+        plan=lambda *_: [_identity],
+        service="sts",
+        extra=True,
+    ),
 )
-ACTIONS: Final = (*(call.action for call in CALLS), "sts:AssumeRole")
+EXTRAS: Final = frozenset(call.fact for call in CALLS if call.extra)
+ACTIONS: Final = (*dict.fromkeys(call.action for call in CALLS), "sts:AssumeRole")
 """All that the bot may ever ask of AWS from here; the last only where a cluster is read with a role of its own."""

@@ -37,6 +37,10 @@ class PodNotFound(SourceError):  # noqa: N818
         self.fits = fits
 
 
+class ObjectNotFound(SourceError):  # noqa: N818
+    """No object of the name that was asked for; the message says of what kind, and the nearest names."""
+
+
 class SeveralPods(SourceError):  # noqa: N818
     """The name fits several pods. `candidates` are some of them, as `namespace/name`; `total` is how many fit."""
 

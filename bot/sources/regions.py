@@ -9,7 +9,30 @@ from bot.model.labels import REGION, ZONE
 from bot.model.world import World
 
 _REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+){1,2}-\d+", re.ASCII)
+_PARTITIONS: Final = (("us-gov-", "aws-us-gov"), ("us-iso", "aws-iso"), ("eu-isoe-", "aws-iso-e"), ("cn-", "aws-cn"))
+ENABLED: Final = frozenset(
+    {"us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1", "eu-central-1", "eu-north-1"}
+    | {"eu-west-1", "eu-west-2", "eu-west-3", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1"}
+    | {"ap-southeast-1", "ap-southeast-2"}
+)
+"""Regions that every account has (AWS Account Management, "Enable or disable AWS Regions": enabled by default); each later
+one has to be opted into."""
 _PROVIDER_ID: Final = re.compile(r"aws:///([^/]+)/")
+
+
+def is_region(text: str) -> bool:
+    """Whether the text has the form of a region's name."""
+    return _REGION.fullmatch(text) is not None
+
+
+def partition_of(region: str) -> str:
+    """The region's partition: `aws`, `aws-us-gov`, `aws-cn`, `aws-iso…`; credentials of one are worth nothing in another."""
+    return next((name for prefix, name in _PARTITIONS if region.startswith(prefix)), "aws")
+
+
+def is_opt_in(region: str) -> bool:
+    """Whether an account has the region only after it was enabled."""
+    return bool(region) and partition_of(region) == "aws" and region not in ENABLED
 
 
 def region_of_zone(zone: str) -> str:

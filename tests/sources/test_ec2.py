@@ -8,7 +8,6 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import boto3
@@ -22,7 +21,7 @@ from bot.model.ec2 import Ec2Facts, OnDemandPrice
 from bot.sources.aws import Account, Boto
 from bot.sources.cache import TtlCache
 from bot.sources.ec2 import Ec2, Ec2Question, pricing_region
-from bot.sources.ec2_calls import ACTIONS, CALLS
+from bot.sources.ec2_calls import CALLS
 from bot.sources.prices import parse_prices, price_entry
 
 REGION: Final = "ap-northeast-2"
@@ -121,7 +120,7 @@ async def test_what_moto_knows_is_read_and_what_it_lacks_is_named(moto: str) -> 
     assert [s.subnet_id for s in facts.subnets or ()] == [subnet]
     assert (facts.region, facts.capacity_reservations, facts.on_demand_prices) == (REGION, None, None)
     assert {g.what for g in seen.missing} == {"on-demand prices", "capacity reservations", "vCPU quotas"}
-    assert all(g.why.split(":")[0] in ("pricing", "ec2", "servicequotas") for g in seen.missing)
+    assert all(g.why.startswith("AWS answers ") for g in seen.missing)
 
 
 async def test_a_role_is_assumed_when_there_is_one(moto: str) -> None:
@@ -210,8 +209,8 @@ async def test_answers_are_shared_kept_and_aged_and_stale_ones_are_named() -> No
         assert stale.facts.quotas == together[0].facts.quotas
         [gap] = stale.missing
         assert gap.what == "newer vCPU quotas"
-        assert gap.why.startswith("servicequotas:ListServiceQuotas: ")
-        assert gap.why.endswith("; used are those of 120 min ago")
+        limited = "AWS limits the rate of servicequotas:ListServiceQuotas just now: RequestLimitExceeded"
+        assert gap.why == f"{limited}; used are those of 120 min ago"
 
 
 async def test_one_who_waits_may_leave_without_hurting_the_others() -> None:
@@ -245,9 +244,12 @@ async def test_a_whole_regions_answer_serves_narrow_questions_too() -> None:
 
 async def test_regions_without_prices_or_without_a_name() -> None:
     async with asking(Stubbed({})) as ec2:
-        for region in ("us-gov-west-1", "cn-north-1"):
+        for region, why in (
+            ("us-gov-west-1", "the Pricing API has no dollar prices for us-gov-west-1"),
+            ("cn-north-1", "prices in China are in yuan, which the bot does not tell"),
+        ):
             seen = await ec2.observe_ec2(Ec2Question(region=region, leave_out=only("on_demand_prices")))
-            assert [g.why for g in seen.missing] == [f"the Pricing API has no dollar prices for {region}"]
+            assert [g.why for g in seen.missing] == [why]
         nowhere = await ec2.observe_ec2(Ec2Question(region=""))
     assert [str(g) for g in nowhere.missing] == ["EC2: the region is not known"]
     assert [pricing_region(r) for r in ("eu-west-1", "sa-east-1", "ap-east-1")] == [
@@ -278,11 +280,3 @@ def test_prices_count_only_linux_shared_or_bare_metal() -> None:
     found = parse_prices(listed, REGION)
     assert [(p.instance_type, p.price_per_hour) for p in found] == [("a.large", 1.5), ("b.metal", 1.5)]
     assert found == parse_prices([json.dumps(one) for one in listed], REGION)
-
-
-def test_the_actions_are_what_the_policy_allows() -> None:
-    assert len(ACTIONS) == len(set(ACTIONS)) == 8
-    policy = Path(__file__).parents[2] / "deploy" / "iam" / "policy.json"
-    if policy.is_file():
-        allowed = {a for s in json.loads(policy.read_text())["Statement"] for a in s["Action"]}
-        assert set(ACTIONS) <= allowed
