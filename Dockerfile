@@ -10,6 +10,7 @@ RUN python -m venv /opt/karpenter-bot \
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY playbooks playbooks
+COPY deploy/manifests deploy/manifests
 RUN /opt/build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation -w /dist . \
     && /opt/karpenter-bot/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps /dist/*.whl \
     && /opt/karpenter-bot/bin/python -m compileall -q /opt/karpenter-bot/lib \

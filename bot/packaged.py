@@ -22,6 +22,13 @@ def shipped_playbooks() -> dict[str, str]:
     }
 
 
+def shipped_roles() -> dict[str, str]:
+    """File name to text of the roles that the bot is deployed with (deploy/manifests/rbac-*.yaml)."""
+    inside = files("bot") / "_roles"
+    root: Traversable = inside if inside.is_dir() else Path(__file__).parent.parent / "deploy" / "manifests"
+    return {f.name: f.read_text(encoding="utf-8") for f in root.iterdir() if f.name.startswith("rbac-")}
+
+
 def own_playbooks(folders: tuple[str, ...]) -> dict[str, str]:
     """Path to text of an operator's own playbooks; a later folder wins. Raises OSError where a folder cannot be read."""
     return {

@@ -128,7 +128,7 @@ class Desk:
     async def _prepare(self, config: ClusterConfig) -> None:
         try:
             connected = await self.connected(config)
-            await app.prepare(connected.cluster, self._shared, _place(self._config, config))
+            await app.prepare(connected.cluster, self._shared, place_for(self._config, config))
         except SourceError as error:
             LOG.warning("cluster %s: %s", config.shown_name, error)
 
@@ -136,7 +136,7 @@ class Desk:
         """The cluster's connection, made at its first use. Raises ClusterUnreachable."""
         async with self.lane(config).connecting:
             if config.name not in self._connected:
-                place = _place(self._config, config)
+                place = place_for(self._config, config)
                 self._connected[config.name] = await app.stay_connected(place, config.name)
         return self._connected[config.name]
 
@@ -188,7 +188,7 @@ class Desk:
 
     async def _diagnosis(self, config: ClusterConfig, question: PodQuestion) -> Diagnosis:
         cluster = (await self.connected(config)).cluster
-        return await app.diagnosis_of(cluster, self._shared, _place(self._config, config), question)
+        return await app.diagnosis_of(cluster, self._shared, place_for(self._config, config), question)
 
     def _rendered(self, diagnosis: Diagnosis, language: str) -> Rendered:
         rendered = render(focused(diagnosis), self._playbooks, language or self._config.language)
@@ -204,7 +204,8 @@ class Desk:
         return answer_id
 
 
-def _place(config: Config, cluster: ClusterConfig) -> app.Place:
+def place_for(config: Config, cluster: ClusterConfig) -> app.Place:
+    """How a configured cluster is reached."""
     return app.Place(
         context=cluster.context,
         kubeconfig=cluster.kubeconfig,

@@ -14,6 +14,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "playbooks": ("bot.commands.playbooks", "what the bot says, and whether it is in order"),
     "snapshot": ("bot.commands.snapshot", "record what bears on a pod, to answer later or elsewhere"),
     "audit": ("bot.commands.audit", "who proposed, approved and refused what, and what came of it"),
+    "doctor": ("bot.commands.doctor", "what the bot lacks to do its work, and how to mend it"),
     "serve": ("bot.commands.serve", "answer in Slack"),
 }
 """Command name -> module, and what it is for in a line of `--help`."""
