@@ -22,8 +22,10 @@ from bot.market_verbs import market_verbs
 from bot.model.diagnosis import Diagnosis
 from bot.playbooks import Phrases, Playbooks, Rendered, check_playbooks, render
 from bot.playbooks.focus import focused
+from bot.replicas import Housekeeping, StoreBook, as_evidence, evidence_in
 from bot.slack import serving
 from bot.slack.floor import Part
+from bot.slack.handover import Handover
 from bot.slack.proposals import Proposals
 from bot.slack.questions import Why
 from bot.slack.services import Answered, Asker, Candidate, Choose, Failed, Offered, Reply, Verb
@@ -35,6 +37,7 @@ from bot.sources.kube_api import KubeConnection
 from bot.sources.lanes import Lane
 from bot.sources.pod_search import PodQuestion
 from bot.store import Store, StoreUnavailable, open_store
+from bot.store.answers import keep_answer, kept_answer
 from bot.telemetry.logs import start_logging
 from bot.telemetry.measures import count, stage
 from bot.telemetry.tracing import start_tracing, stop_tracing
@@ -53,7 +56,10 @@ KEPT_ANSWERS: Final = 500
 class Desk:
     """Answers the questions that come in from Slack (bot.slack.services.Services)."""
 
-    def __init__(self, config: Config, playbooks: Playbooks, ec2: Ec2 | None = None) -> None:
+    def __init__(
+        self, config: Config, playbooks: Playbooks, ec2: Ec2 | None = None, store: Store | None = None
+    ) -> None:
+        self._store = store
         self._config = config
         self._playbooks = playbooks
         self._shared = app.Shared(
@@ -87,7 +93,7 @@ class Desk:
         with stage("render"):
             rendered = self._rendered(diagnosis, question.language)
         offers = await self.offers(config.name, diagnosis) if self.offers else ()
-        return Answered(answer_id=self._keep(diagnosis), rendered=rendered, offers=offers)
+        return Answered(answer_id=await self._keep(diagnosis), rendered=rendered, offers=offers)
 
     @property
     def shared(self) -> app.Shared:
@@ -107,9 +113,12 @@ class Desk:
         return _place(self._config, config)
 
     async def evidence(self, answer_id: str, language: str) -> Rendered | None:
-        """A kept answer once more."""
+        """A kept answer once more; from the store where another replica, or this one before its restart, gave it."""
         diagnosis = self._answers.get(answer_id)
-        return self._rendered(diagnosis, language) if diagnosis is not None else None
+        if diagnosis is not None:
+            return self._rendered(diagnosis, language)
+        kept = await kept_answer(self._store, answer_id) if self._store else None
+        return evidence_in(kept, language or self._config.language) if kept else None
 
     def phrases(self, language: str) -> Phrases:
         """A language's sentences."""
@@ -196,11 +205,17 @@ class Desk:
             LOG.warning("a playbook could not be used: %s", problem)
         return rendered
 
-    def _keep(self, diagnosis: Diagnosis) -> str:
+    async def _keep(self, diagnosis: Diagnosis) -> str:
         answer_id = secrets.token_urlsafe(16)
         self._answers[answer_id] = diagnosis
         while len(self._answers) > KEPT_ANSWERS:
             self._answers.popitem(last=False)
+        if self._store:
+            by_language = {language: self._rendered(diagnosis, language) for language in self._playbooks.languages}
+            try:
+                await keep_answer(self._store, answer_id, as_evidence(by_language), app.wall_clock())
+            except StoreUnavailable as error:
+                LOG.warning("the evidence of an answer is kept by this process alone: %s", error)
         return answer_id
 
 
@@ -256,14 +271,20 @@ async def built(
 ) -> AsyncIterator[serving.Behind]:
     """Everything behind the door, and its tidy end. `tokens`: reads Slack's secrets anew. Raises StoreUnavailable."""
     async with open_store(config.store.url) as store:
-        desk = Desk(config, playbooks)
+        desk = Desk(config, playbooks, store=store)
+        book = StoreBook(store, app.wall_clock)
         preparing = asyncio.create_task(desk.prepare())
         try:
             changes = _changes(config, playbooks, store, desk)
             desk.offers = changes.offers
             bot = Bot(config=config, playbooks=playbooks, store=store, desk=desk, changes=changes)
-            watch = operations.watch(config, store, desk, tokens)
-            yield serving.Behind(services=desk, verbs=verbs(bot), parts=parts(bot), watch=watch)
+            yield serving.Behind(
+                services=desk,
+                verbs=verbs(bot),
+                parts=(*parts(bot), Housekeeping(store, app.wall_clock)),
+                watch=operations.watch(config, store, desk, tokens),
+                handover=Handover(book),
+            )
         finally:
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)

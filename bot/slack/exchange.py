@@ -57,8 +57,10 @@ class Place:
 class Exchange:
     """One question's messages: progress first, then something in its place. Every method raises Refused at worst."""
 
-    def __init__(self, client: AsyncWebClient, place: Place) -> None:
-        self._client, self._place = client, place
+    def __init__(
+        self, client: AsyncWebClient, place: Place, on_posted: Callable[[str], Awaitable[None]] | None = None
+    ) -> None:
+        self._client, self._place, self._on_posted = client, place, on_posted
         self._ts = place.ts
         self._charted = False
 
@@ -144,6 +146,8 @@ class Exchange:
 
         async def send(version: Message) -> None:
             self._ts = await self._send("chat.postMessage", version)
+            if self._on_posted:
+                await self._on_posted(self._ts)
 
         self._charted = has_chart(await in_some_form(message, send))
 

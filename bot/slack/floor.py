@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import Any, Final, Protocol, TypeAlias
 from uuid import uuid4
@@ -17,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playbooks import Phrases
 from bot.slack.blocks import Message, error
 from bot.slack.exchange import Exchange, Place, Refused, locale_of
+from bot.slack.handover import Handover
 from bot.slack.memory import Allowance, Clock, Memory, Seen
 from bot.slack.questions import LANGUAGES
 from bot.slack.services import Failed
@@ -72,7 +74,9 @@ class Floor:
         *,
         me: Self | None = None,
         clock: Clock = time.monotonic,
+        handover: Handover | None = None,
     ) -> None:
+        self.handover = handover
         self.client, self.custom, self.me, self.clock = client, custom, me or Self(), clock
         self.work = Work()
         self.seen = Seen(clock=clock)
@@ -85,15 +89,17 @@ class Floor:
         """The sentences of a language, of the configured one where none is named."""
         return self._speaker.phrases(language or self.custom.language)
 
-    async def begin(self, place: Place, work: Callable[[Exchange], Awaitable[None]]) -> None:
-        """Starts tracked work; when there is too much of it, says so."""
-        exchange = Exchange(self.client, place)
-        started = self.work.start(self._guarded(exchange, work))
+    async def begin(self, place: Place, work: Callable[[Exchange], Awaitable[None]], *, question_id: str = "") -> None:
+        """Starts tracked work; when there is too much of it, says so. `question_id`: of one that is written down."""
+        noted = partial(self.handover.shown, question_id) if self.handover and question_id else None
+        exchange = Exchange(self.client, place, noted)
+        started = self.work.start(self._guarded(exchange, work, question_id))
         state("working", len(self.work))
         if not started:
             count("failures", code="busy")
             with suppress(Refused):
                 await exchange.tell(error("busy", self.phrases()))
+            await self._done(question_id)
 
     async def language_of(self, user: str) -> str:
         """The person's own language where we speak it, else the configured one."""
@@ -132,14 +138,21 @@ class Floor:
         except Exception:
             return Failed(code="internal", facts={"reference": logged()})
 
-    async def _guarded(self, exchange: Exchange, work: Callable[[Exchange], Awaitable[None]]) -> None:
+    async def _guarded(self, exchange: Exchange, work: Callable[[Exchange], Awaitable[None]], question_id: str) -> None:
         """Whatever goes wrong becomes an answer: a sentence and a reference, while the log has the rest."""
-        with request(), span("request"):
-            await self._spoken(exchange, work)
+        with request(question_id[:8]), span("request"):
+            await self._spoken(exchange, work, others_finish=bool(self.handover and question_id))
+            await self._done(question_id)
         # this work still counts itself
         state("working", len(self.work) - 1)
 
-    async def _spoken(self, exchange: Exchange, work: Callable[[Exchange], Awaitable[None]]) -> None:
+    async def _done(self, question_id: str) -> None:
+        if self.handover and question_id:
+            await self.handover.finish(question_id)
+
+    async def _spoken(
+        self, exchange: Exchange, work: Callable[[Exchange], Awaitable[None]], *, others_finish: bool
+    ) -> None:
         began = time.perf_counter()
         try:
             await work(exchange)
@@ -147,7 +160,8 @@ class Floor:
         except Refused as refused:
             LOG.warning("could not be shown: %s", refused)
         except asyncio.CancelledError:
-            await self._last_words(exchange, "restarting")
+            if not others_finish:
+                await self._last_words(exchange, "restarting")
             raise
         except Exception:
             await self._last_words(exchange, "internal", reference=logged())

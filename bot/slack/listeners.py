@@ -4,8 +4,10 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from math import ceil
 from typing import Final
+from uuid import uuid4
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
@@ -17,6 +19,7 @@ from bot.slack.dialogs import choice, note_modal, plain_modal
 from bot.slack.evidence import evidence_modal
 from bot.slack.exchange import BLOCKS_REFUSED, Exchange, Place, Refused, change_modal, open_modal
 from bot.slack.floor import Floor, Part, Payload, clicked, failure, logged
+from bot.slack.handover import Asked, Lost, resumed
 from bot.slack.proposal_blocks import offer_elements
 from bot.slack.questions import Ask, Help, NotUnderstood, Why, parse_command
 from bot.slack.services import Answered, Asker, Choose, Failed, Reply, Services, Verb
@@ -75,17 +78,19 @@ class Listeners:
         return None
 
     async def on_command(self, ack: AsyncAck, command: Payload) -> None:
-        """`/karpenter ...`."""
-        await ack()
-        place = Place(
+        """`/karpenter ...`; written down before it is acknowledged, for Slack brings no command twice."""
+        asked = Asked(
             channel=command["channel_id"],
             user=command["user_id"],
+            text=command.get("text", ""),
+            command=command["command"],
             response_url=command.get("response_url", ""),
             discreet=True,
         )
-        await self.floor.begin(
-            place, lambda exchange: self._hear(exchange, place, command.get("text", ""), command["command"])
-        )
+        question_id = await self._written(asked, str(command.get("trigger_id") or uuid4()))
+        await ack()
+        if question_id is not None:
+            await self._begin(asked, asked.place, question_id)
 
     async def on_mention(self, event: Payload) -> None:
         """`@bot ...` in a channel; answered in the thread."""
@@ -127,8 +132,33 @@ class Listeners:
             return
         direct = event.get("channel_type") == "im"
         place = Place(channel=channel, user=user, thread_ts=event.get("thread_ts") or ("" if direct else ts))
-        text = event.get("text") or ""
-        await self.floor.begin(place, lambda exchange: self._hear(exchange, place, text, COMMAND))
+        asked = Asked(
+            channel=channel, user=user, text=event.get("text") or "", command=COMMAND, thread_ts=place.thread_ts
+        )
+        question_id = await self._written(asked, f"{channel} {ts}")
+        if question_id is not None:
+            await self._begin(asked, place, question_id)
+
+    async def _written(self, asked: Asked, delivery: str) -> str | None:
+        """The question's id once it is written down; "" where nothing is, None where another replica has it."""
+        if self.floor.handover is None:
+            return ""
+        question_id = sha256(f"{self.floor.me.team_id} {delivery}".encode()).hexdigest()[:32]
+        if await self.floor.handover.keep(question_id, asked):
+            return question_id
+        count("repeated_deliveries")
+        return None
+
+    async def resume(self, lost: Lost) -> None:
+        """Finishes a question whose process ended; its answer takes the place of what is shown for it."""
+        await self._begin(lost.asked, resumed(lost), lost.id)
+
+    async def _begin(self, asked: Asked, place: Place, question_id: str) -> None:
+        await self.floor.begin(
+            place,
+            lambda exchange: self._hear(exchange, place, asked.text, asked.command),
+            question_id=question_id,
+        )
 
     async def _hear(self, exchange: Exchange, place: Place, text: str, command: str) -> None:
         heard = parse_command(text)

@@ -28,6 +28,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.model.diagnosis import Json
 from bot.slack.client import CountedClient
 from bot.slack.floor import Custom, Floor, Part, Self
+from bot.slack.handover import Handover
 from bot.slack.listeners import SCOPES, Listeners
 from bot.slack.rotation import Tokens, keep_current
 from bot.slack.services import Services, Verb
@@ -206,10 +207,15 @@ class Door:
     async def close(self) -> None:
         """Takes nothing more over the socket, finishes what is in work. HTTP still takes until the port closes."""
         self._draining = True
+        handover = self.listeners.floor.handover
+        if handover:
+            handover.ends()
         await self._hang_up()
         for part in self._parts:
             await part.close()
         await self.listeners.work.drain(self._settings.drain_seconds)
+        if handover:
+            await handover.let_go()
 
     async def _hang_up(self) -> None:
         if self._socket is None:
@@ -228,6 +234,7 @@ class Behind:
     verbs: Mapping[str, Verb] = field(default_factory=dict)
     parts: Sequence[Part] = ()
     watch: Watch = field(default_factory=Watch)
+    handover: Handover | None = None
 
 
 @asynccontextmanager
@@ -252,7 +259,7 @@ async def opened(settings: Settings, behind: Behind, *, api_url: str | None = No
         )
         app, me = await _bolt(client, slack.signing_secret, logger)
         custom = Custom(language=settings.language, seconds=slack.answer_seconds, at_once=slack.answers_at_once)
-        floor = Floor(client, behind.services, custom, me=me)
+        floor = Floor(client, behind.services, custom, me=me, handover=behind.handover)
         listeners = Listeners(floor, behind.services, verbs=behind.verbs, parts=behind.parts)
         listeners.register(app)
         door = Door(app, listeners, slack, behind.parts, behind.watch)
@@ -265,6 +272,8 @@ async def opened(settings: Settings, behind: Behind, *, api_url: str | None = No
             stack.callback(rotating.cancel)
         for part in behind.parts:
             await part.start()
+        if behind.handover:
+            await behind.handover.start(listeners.resume)
         yield door
 
 

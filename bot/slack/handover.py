@@ -1,0 +1,147 @@
+"""Questions that outlive the process that took them: written down before they are acknowledged, finished by whoever is there.
+
+The messages are the same ones: whoever takes a question over puts the answer where the progress message stands.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final, Protocol
+
+import msgspec
+
+from bot.slack.exchange import Place
+from bot.telemetry.measures import count
+
+LOG: Final = logging.getLogger(__name__)
+EVERY: Final = 4.0
+"""Seconds between two looks for questions whose process ended; leases last several times as long."""
+PATIENCE: Final = 1.0
+"""Seconds that an acknowledgement may wait for the store; Slack waits three in all."""
+_AT_A_TIME: Final = 4
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A question as it came in: enough to begin anew."""
+
+    channel: str
+    user: str
+    text: str
+    command: str
+    thread_ts: str = ""
+    response_url: str = ""
+    discreet: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where it came from."""
+        return Place(
+            channel=self.channel,
+            user=self.user,
+            thread_ts=self.thread_ts,
+            response_url=self.response_url,
+            discreet=self.discreet,
+        )
+
+
+class Lost(msgspec.Struct, frozen=True, kw_only=True):
+    """A question to take over, with the message that is shown for it already."""
+
+    id: str
+    asked: Asked
+    message_ts: str = ""
+
+
+class Book(Protocol):
+    """Where questions are written down; every call may raise whatever the store raises."""
+
+    async def keep(self, question_id: str, asked: bytes) -> bool:
+        """Ours now; False when it was taken before."""
+        ...
+
+    async def shown(self, question_id: str, message_ts: str) -> None: ...
+    async def finish(self, question_id: str) -> None: ...
+    async def lost(self, most: int) -> Sequence[tuple[str, bytes, str]]:
+        """Renews what is ours, takes over what is nobody's: (id, asked, message_ts)."""
+        ...
+
+    async def release(self) -> None: ...
+
+
+class Handover:
+    """Writes questions down, and takes over those of others."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._resume: Callable[[Lost], Awaitable[None]] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._ending = False
+
+    async def keep(self, question_id: str, asked: Asked) -> bool:
+        """Writes a question down; False when it was taken before. A store that does not answer costs only the safety."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._book.keep(question_id, msgspec.json.encode(asked))
+        except Exception as error:
+            LOG.warning("a question is not written down, it would be lost if this process ended: %s", _word(error))
+            return True
+
+    async def shown(self, question_id: str, message_ts: str) -> None:
+        """Remembers its message."""
+        await _quietly(self._book.shown(question_id, message_ts))
+
+    async def finish(self, question_id: str) -> None:
+        """It is answered."""
+        await _quietly(self._book.finish(question_id))
+
+    async def start(self, resume: Callable[[Lost], Awaitable[None]]) -> None:
+        """Begins to look; `resume` begins a question that is taken over."""
+        self._resume = resume
+        self._looking = asyncio.create_task(self._look())
+
+    def ends(self) -> None:
+        """Takes over nothing more, but keeps what is in work until it is done."""
+        self._ending = True
+
+    async def let_go(self) -> None:
+        """What is still in work when the process ends is others' to finish, at once."""
+        if self._looking:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        await _quietly(self._book.release())
+
+    async def _look(self) -> None:
+        while True:
+            try:
+                for question_id, asked, message_ts in await self._book.lost(0 if self._ending else _AT_A_TIME):
+                    await self._take_over(question_id, asked, message_ts)
+            except Exception as error:
+                LOG.warning("cannot look for questions to take over: %s", _word(error))
+            await asyncio.sleep(EVERY)
+
+    async def _take_over(self, question_id: str, asked: bytes, message_ts: str) -> None:
+        with suppress(msgspec.MsgspecError):
+            lost = Lost(id=question_id, asked=msgspec.json.decode(asked, type=Asked), message_ts=message_ts)
+            LOG.info("taking over question %s", question_id)
+            count("taken_over")
+            if self._resume:
+                await self._resume(lost)
+
+
+def resumed(lost: Lost) -> Place:
+    """The place of a question that is taken over: its answer replaces the message that is there."""
+    return replace(lost.asked.place, ts=lost.message_ts)
+
+
+async def _quietly(work: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await work
+    except Exception as error:
+        LOG.warning("the store did not take a note: %s", _word(error))
+
+
+def _word(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,74 @@
+"""Questions in work belong to one replica at a time, and to another once that one has ended; told on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from bot.store import Store, answers, questions
+from bot.store.questions import ATTEMPTS, LEASE, TOO_OLD, Question
+
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+LATER = NOW + LEASE + timedelta(seconds=1)
+
+
+def asked(number: int) -> Question:
+    return Question(id=f"q-{number}", asked=b"why?")
+
+
+async def claimed(store: Store, owner: str, now: datetime, most: int = 100) -> set[str]:
+    return {question.id for question in await questions.claim(store, owner, now, most=most)}
+
+
+async def test_a_question_is_written_down_once(store: Store) -> None:
+    assert await questions.keep(store, asked(1), "a", NOW)
+    assert not await questions.keep(store, asked(1), "b", NOW)
+
+
+async def test_nobody_takes_what_is_in_work_and_anybody_what_was_left(store: Store) -> None:
+    await questions.keep(store, asked(1), "a", NOW)
+    await questions.shown(store, "q-1", "17.1")
+    assert await claimed(store, "b", NOW) == set()
+    await questions.renew(store, "a", NOW + LEASE)
+    assert await claimed(store, "b", LATER) == set()
+    (taken,) = await questions.claim(store, "b", LATER + LEASE, most=10)
+    assert taken == Question(id="q-1", asked=b"why?", message_ts="17.1", attempts=2)
+    assert await claimed(store, "c", LATER + LEASE) == set()
+    await questions.finish(store, "q-1")
+    assert await claimed(store, "c", LATER + 3 * LEASE) == set()
+
+
+async def test_what_is_let_go_is_taken_at_once(store: Store) -> None:
+    await questions.keep(store, asked(1), "a", NOW)
+    await questions.release(store, "a", NOW)
+    assert await claimed(store, "b", NOW) == {"q-1"}
+
+
+async def test_replicas_that_claim_together_share_and_never_take_the_same(store: Store) -> None:
+    for number in range(40):
+        await questions.keep(store, asked(number), "gone", NOW)
+    shares = await asyncio.gather(*(claimed(store, f"r{n}", LATER, most=10) for n in range(6)))
+    assert sum(map(len, shares)) == 40
+    assert len(set().union(*shares)) == 40
+
+
+async def test_a_question_that_ends_processes_or_that_nobody_waits_for_is_struck_out(store: Store) -> None:
+    await questions.keep(store, asked(1), "a", NOW)
+    now = NOW
+    for attempt in range(2, ATTEMPTS + 1):
+        now += LEASE + timedelta(seconds=1)
+        (taken,) = await questions.claim(store, f"r{attempt}", now, most=1)
+        assert taken.attempts == attempt
+    assert await claimed(store, "last", now + LEASE + timedelta(seconds=1)) == set()
+    await questions.keep(store, asked(2), "a", NOW)
+    assert await claimed(store, "b", NOW + TOO_OLD + timedelta(seconds=1)) == set()
+    assert await questions.keep(store, asked(2), "a", NOW), "it is gone"
+
+
+async def test_evidence_is_kept_for_a_week(store: Store) -> None:
+    await answers.keep_answer(store, "a-1", b"rendered", NOW)
+    assert await answers.kept_answer(store, "a-1") == b"rendered"
+    assert await answers.kept_answer(store, "a-2") is None
+    assert await answers.forget_answers(store, NOW + answers.KEPT) == 0
+    assert await answers.forget_answers(store, NOW + answers.KEPT + timedelta(seconds=1)) == 1
+    assert await answers.kept_answer(store, "a-1") is None

@@ -1,0 +1,126 @@
+"""Several processes as one bot: a question outlives the one that took it, no delivery is answered twice, evidence stays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.app import wall_clock
+from bot.replicas import StoreBook, as_evidence, evidence_in
+from bot.slack import handover
+from bot.slack.handover import Handover
+from bot.slack.serving import Behind, Door, opened
+from bot.store import Store, StoreUnavailable, open_store, questions
+from tests.fakes.fixtures import running_slack
+from tests.fakes.slack import FakeSlack, scene
+from tests.playbooks.samples import said, seed
+from tests.postgres import PostgresServer
+from tests.slack.door import Scripted, config_for
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.new_database()
+
+
+@asynccontextmanager
+async def replica(slack: FakeSlack, store: Store, services: Scripted, name: str) -> AsyncIterator[Door]:
+    behind = Behind(services=services, handover=Handover(StoreBook(store, wall_clock, name)))
+    async with opened(config_for(slack, drain_seconds=0), behind, api_url=slack.api_url) as bot:
+        await slack.wait_for(lambda s: s.sockets.connections)
+        yield bot
+        services.gate.set()
+
+
+def answers(slack: FakeSlack) -> list[Any]:
+    return [m for m in slack.workspace.by_bot(scene.OPS) if "EFA interface" in m.text]
+
+
+async def test_a_question_is_finished_by_another_when_its_process_is_killed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(handover, "EVERY", 0.2)
+    stuck, well = Scripted(), Scripted()
+    stuck.gate.clear()
+    async with running_slack() as slack, open_store(url) as store:
+        async with replica(slack, store, stuck, "first") as first:
+            assert (await slack.slash_command("why train-0")).acked
+            await slack.wait_for(lambda _: stuck.asked)
+            # killed: nothing is let go, nothing is renewed
+            assert first.listeners.floor.handover
+            first.listeners.floor.handover._looking.cancel()  # type: ignore[union-attr]
+            first.listeners.floor.handover.let_go = _nothing  # type: ignore[method-assign]
+            async with replica(slack, store, well, "second") as second:
+                await slack.wait_for(answers, timeout=30)
+                await slack.wait_for(lambda _: not len(second.listeners.work))
+                assert len(slack.workspace.by_bot(scene.OPS)) == 1, "the answer takes the progress message's place"
+                for task in list(first.listeners.work._tasks):
+                    task.cancel()
+        assert len(well.asked) == 1
+        assert await questions.claim(store, "x", wall_clock() + timedelta(minutes=1), most=9) == ()
+
+
+async def _nothing() -> None:
+    """What a killed process does."""
+
+
+async def test_a_restart_under_way_hands_over_at_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "EVERY", 0.2)
+    stuck, well = Scripted(), Scripted()
+    stuck.gate.clear()
+    async with running_slack() as slack, open_store(url) as store:
+        async with opened(
+            config_for(slack, drain_seconds=0),
+            Behind(services=stuck, handover=Handover(StoreBook(store, wall_clock, "old"))),
+            api_url=slack.api_url,
+        ):
+            await slack.wait_for(lambda s: s.sockets.connections)
+            await slack.slash_command("why train-0")
+            await slack.wait_for(lambda _: stuck.asked)
+        assert not answers(slack)
+        assert "restart" not in str(slack.workspace.ephemerals())
+        async with replica(slack, store, well, "new"):
+            await slack.wait_for(answers, timeout=30)
+        assert len(slack.workspace.by_bot(scene.OPS)) == 1
+
+
+async def test_the_same_delivery_at_two_replicas_is_answered_by_one(url: str) -> None:
+    async with open_store(url) as store:
+        one, two = StoreBook(store, wall_clock, "one"), StoreBook(store, wall_clock, "two")
+        taken = await asyncio.gather(*(book.keep("d-1", b"{}") for book in (one, two) * 5))
+        assert sum(taken) == 1
+        await one.finish("d-1")
+        assert not await two.keep("d-1", b"{}"), "nor when it comes again after it was answered"
+
+
+async def test_a_store_that_is_down_costs_no_answer() -> None:
+    class Down:
+        async def keep(self, *_: object) -> bool:
+            raise StoreUnavailable("no database")
+
+        shown = finish = release = lost = keep
+
+    services = Scripted()
+    async with running_slack() as slack:
+        behind = Behind(services=services, handover=Handover(Down()))  # type: ignore[arg-type]
+        async with opened(config_for(slack), behind, api_url=slack.api_url):
+            await slack.wait_for(lambda s: s.sockets.connections)
+            assert (await slack.slash_command("why train-0")).acked
+            await slack.wait_for(answers, timeout=30)
+
+
+def test_evidence_is_the_same_after_a_restart_in_every_language() -> None:
+    kept = as_evidence({language: said(seed(), language) for language in ("en", "ko")})
+    assert evidence_in(kept, "ko") == said(seed(), "ko")
+    assert evidence_in(kept, "en") == said(seed(), "en")
+    assert evidence_in(b"of another version", "en") is None
