@@ -183,7 +183,7 @@ class Desk:
 
     async def price(self, cluster: str, instance_type: str, zone: str, capacity_type: str) -> float | None:
         """Dollars an hour now; None where it cannot be told."""
-        place = _place(self._config, self._named(cluster))
+        place = place_for(self._config, self._named(cluster))
         asked = Ec2Question(
             region=place.region or zone[:-1], account=place.account, instance_types=frozenset({instance_type})
         )

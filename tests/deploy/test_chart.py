@@ -39,8 +39,8 @@ def test_helm_finds_nothing_to_complain_about() -> None:
 
 
 def test_roles_are_those_of_the_manifests() -> None:
-    objects = rendered("--set", "rbac.optional=true")
-    for file in ("rbac-read.yaml", "rbac-read-optional.yaml"):
+    objects = rendered("--set", "rbac.optional=true,rbac.write=true")
+    for file in ("rbac-read.yaml", "rbac-read-optional.yaml", "rbac-write.yaml"):
         for written in yaml.safe_load_all((MANIFESTS / file).read_text("utf-8")):
             if written["kind"] in ("Role", "ClusterRole"):
                 assert one(objects, written["kind"], written["metadata"]["name"])["rules"] == written["rules"]
@@ -48,6 +48,14 @@ def test_roles_are_those_of_the_manifests() -> None:
                 bound = one(objects, written["kind"], written["metadata"]["name"])
                 assert bound["subjects"] == written["subjects"]
                 assert bound["roleRef"] == written["roleRef"]
+
+
+def test_the_bot_can_only_read_unless_told_otherwise() -> None:
+    verbs = {
+        verb for o in rendered(*EVERYTHING) if o["kind"] == "ClusterRole" for r in o["rules"] for verb in r["verbs"]
+    }
+    assert verbs == {"get", "list", "watch"}
+    assert not [o for o in rendered("--set", "rbac.create=false") if "rbac.authorization" in o["apiVersion"]]
 
 
 def test_names_follow_the_release_and_logs_are_read_where_karpenter_runs() -> None:
