@@ -110,7 +110,7 @@ class Desk:
 
     def place(self, config: ClusterConfig) -> app.Place:
         """How the cluster and its AWS account are reached."""
-        return _place(self._config, config)
+        return place_for(self._config, config)
 
     async def evidence(self, answer_id: str, language: str) -> Rendered | None:
         """A kept answer once more; from the store where another replica, or this one before its restart, gave it."""
