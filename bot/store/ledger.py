@@ -7,7 +7,7 @@ transaction. A lease says which replica is at work on a row; when it dies, the l
 import hashlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -110,12 +110,17 @@ class Told:
 # -- offers ----------------------------------------------------------------------------------------------------------
 
 
+KEPT_OFFERS: Final = timedelta(days=30)
+"""Nobody proposes from an older answer: its button says so."""
+
+
 async def keep_offers(store: Store, offers: Sequence[Offer], now: datetime) -> None:
-    """Remembers what the buttons of an answer mean."""
+    """Remembers what the buttons of an answer mean, and forgets what is older than KEPT_OFFERS."""
     if not offers:
         return
     rows = [{**msgspec.to_builtins(offer), "created_at": now} for offer in offers]
     async with store.writing() as connection:
+        await connection.execute(sa.delete(OFFERS).where(OFFERS.c.created_at < now - KEPT_OFFERS))
         await connection.execute(sa.insert(OFFERS), rows)
 
 

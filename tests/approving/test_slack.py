@@ -1,13 +1,17 @@
 """A change's whole way in Slack: from the button under an answer to the pod that runs, and back."""
 
+import json
 import shutil
 from pathlib import Path
 
+import pytest
 import yaml
 
+from bot.model.proposals import Proposal
 from bot.remediation.outcomes import MARK
+from bot.slack.services import Asker
 from bot.store import Store, ledger
-from tests.approving.slack_stage import ANNA_MAY, CASE, POOL, stage
+from tests.approving.slack_stage import ANNA_MAY, CASE, POOL, diagnosis_of, stage
 from tests.fakes.slack import scene
 from tests.fakes.writable_kube import WritableKube
 from tests.recorded import CASES
@@ -171,3 +175,41 @@ async def test_an_object_of_a_repository_is_left_alone_and_its_application_named
         assert "Argo CD Application ml-platform" in shown
         assert shown.index("kustomization.yaml") < shown.index("kubectl patch")
         assert it.kube.patched == []
+
+
+@pytest.mark.parametrize(
+    ("case", "number", "kind", "written"),
+    [
+        ("consolidation-under-training", 0, "Pod", "'karpenter.sh/do-not-disrupt': 'true'"),
+        (
+            "consolidation-under-training",
+            1,
+            "NodePool",
+            "'consolidateAfter': '10m', 'consolidationPolicy': 'WhenEmpty'",
+        ),
+        ("taint-not-tolerated", 0, "Pod", "'tolerations'"),
+        ("nodepool-limit", 0, "NodePool", "'limits'"),
+        ("nodeclass-not-ready", 0, "NodePool", "'requirements'"),
+        ("unknown-label-typo", 1, "NodePool", "'labels'"),
+        ("v1beta1-nodepool", 0, "PyTorchJob", "'limits'"),
+        ("v1beta1-nodepool", 1, "PyTorchJob", "'spec'"),
+    ],
+)
+async def test_each_kind_of_remedy_is_applied(
+    one_store: Store, tmp_path: Path, case: str, number: int, kind: str, written: str
+) -> None:
+    async with stage(one_store, tmp_path, ANNA_MAY, case=case) as it:
+        diagnosis = diagnosis_of(case)
+        offers = {offer.number: offer for offer in await it.service.offers("prod", diagnosis)}
+        assert offers[number].ready
+        one = await it.service.propose(offers[number].token, Asker(user=scene.ANNA, channel=scene.OPS), "en")
+        assert isinstance(one, Proposal), one
+        before = it.kube.find(kind, one.alteration.target.name)["spec"]
+        assert isinstance(await it.service.approve(one.id, scene.ANNA), Proposal)
+        it.service.go_on(one.id)
+        await it.slack.wait_for(lambda _: it.kube.patched, 30)
+        [(_, after)] = it.kube.patched
+        assert after["kind"] == kind
+        assert written in json.dumps(after, sort_keys=True).replace('"', "'")
+        assert after["spec"] != before or kind == "Pod"
+        assert after["metadata"]["annotations"][MARK] == one.id

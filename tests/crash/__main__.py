@@ -19,7 +19,7 @@ def main() -> int:
             for kind in ("sqlite", "postgresql"):
                 sqlite = f"sqlite:///{folder}/{batch}.sqlite3"
                 url = sqlite if kind == "sqlite" else postgres.new_database()
-                through(url, Path(folder), 150, tally, f"{kind}-{batch}")
+                through(url, Path(folder), 100, tally, f"{kind}-{batch}")
                 took = time.monotonic() - started
                 print(f"{kind} {batch}: {tally.runs} runs, {tally.kills} kills, {took:.0f} s", flush=True)
     print(f"{tally.kills} kills in {tally.runs} runs; afterwards: {dict(tally.states)}; wrong: {len(tally.wrong)}")

@@ -29,8 +29,8 @@ from tests.fakes.kube import plural_of
 from tests.fakes.writable_kube import writable
 from tests.remediation.proposals import ANNA, PROPOSAL
 
-STEPS: Final = 44
-"""More than a replica takes; a kill at a step that never comes is a run to its end."""
+STEPS: Final = 22
+"""As many as a replica takes that does it all; a kill at a step that never comes is a run to its end."""
 LEASE_AND_MORE: Final = 65.0
 
 
@@ -126,21 +126,28 @@ async def _write_down(store: Store, one: Proposal) -> None:
     assert await ledger.move(store, one, to, Told(event="approve", at=one.created_at, actor=ANNA))
 
 
-def run_once(url: str, server: Server, name: str, kills: tuple[int, ...], tally: Tally) -> None:
-    """Replicas that start together, each dying at its step; then restarts until the change is settled."""
+def run_once(
+    url: str, server: Server, name: str, kills: tuple[int, ...], tally: Tally, again: tuple[int, ...] = ()
+) -> None:
+    """Replicas that start together, each dying at its step; restarts that die too; then restarts that live."""
     document = server.ask("new", name)
     _do(url, lambda store: _write_down(store, _approved(name, document)))
-    children = [replica.start(url, server.kubeconfig, name, kill_at=kill) for kill in kills]
+    # the second one's clock runs ahead, so that it takes over while the first one still writes: a lease is no lock
+    children = [
+        replica.start(url, server.kubeconfig, name, kill_at=kill, ahead=LEASE_AND_MORE * number)
+        for number, kill in enumerate(kills)
+    ]
     ended = [replica.wait(child) for child in children]
     tally.kills += sum(code == -9 for code in ended)
     if random.random() < 0.3:
         server.ask("touch", name)  # somebody's controller writes its status meanwhile
-    for restart in range(1, 4):
-        replica.wait(replica.start(url, server.kubeconfig, name, ahead=LEASE_AND_MORE * restart))
-        if _do(url, lambda store: ledger.find(store, name)).state is State.APPLIED:
+    for restart, kill in enumerate((*again, 0, 0, 0), 1):
+        child = replica.start(url, server.kubeconfig, name, kill_at=kill, ahead=LEASE_AND_MORE * (restart + 1))
+        tally.kills += replica.wait(child) == -9
+        if kill == 0 and _do(url, lambda store: ledger.find(store, name)).state is State.APPLIED:
             break
     tally.runs += 1
-    tally.wrong += [f"{name} killed at {kills}: {wrong}" for wrong in _wrong(url, server, name, tally)]
+    tally.wrong += [f"{name} killed at {kills}, then {again}: {wrong}" for wrong in _wrong(url, server, name, tally)]
 
 
 def _wrong(url: str, server: Server, name: str, tally: Tally) -> Iterator[str]:
@@ -188,23 +195,23 @@ def _do(url: str, work: Any) -> Any:  # noqa: ANN401
     return asyncio.run(done())
 
 
-def plan(runs: int, seed: int = 7) -> Iterator[tuple[int, ...]]:
-    """Every step alone first, then pairs of racing replicas that die at steps of their own, then one that lives."""
+def plan(runs: int, seed: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Every step alone first; then pairs of replicas that race and die, or one of which lives, and restarts that die."""
     chance = random.Random(seed)
     for number in range(runs):
         if number < STEPS:
-            yield (number + 1,)
+            yield (number + 1,), (chance.randint(1, STEPS),)
         else:
-            first, second = chance.randint(1, STEPS), chance.randint(1, STEPS)
-            yield (first, second) if number % 3 else (first, 0)
+            first, second, third, fourth = (chance.randint(1, STEPS) for _ in range(4))
+            yield ((first, second) if number % 3 else (first, 0)), (third, fourth)
 
 
 def through(url: str, folder: Path, runs: int, tally: Tally, label: str) -> None:
     """So many runs of the plan on one database."""
     migrate(url)
     with serving(folder) as server:
-        for number, kills in enumerate(plan(runs)):
-            run_once(url, server, f"{label}-{number}", kills, tally)
+        for number, (kills, again) in enumerate(plan(runs, seed=len(label) + tally.runs)):
+            run_once(url, server, f"{label}-{number}", kills, tally, again)
 
 
 __all__ = ["STEPS", "Tally", "run_once", "serving", "through"]

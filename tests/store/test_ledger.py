@@ -142,3 +142,7 @@ async def test_offers_are_found_by_their_token_alone(store: Store) -> None:
     await ledger.keep_offers(store, [offer], NOW)
     assert await ledger.find_offer(store, "t1") == offer
     assert await ledger.find_offer(store, "t2") is None
+    later = NOW + ledger.KEPT_OFFERS + timedelta(seconds=1)
+    await ledger.keep_offers(store, [replace(offer, token="t2")], later)
+    assert await ledger.find_offer(store, "t1") is None
+    assert await ledger.find_offer(store, "t2") is not None
