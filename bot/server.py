@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot import __version__, app, operations, packaged
+from bot.alerting import AlertThreads
+from bot.alerting.wiring import alert_threads
 from bot.approving.proposing import Terms
 from bot.approving.service import Service, WordedClusters
 from bot.catalogues import Catalogues
@@ -241,16 +243,17 @@ class Bot:
     store: Store
     desk: Desk
     changes: Service
+    alerts: AlertThreads
 
 
 def verbs(bot: Bot) -> Mapping[str, Verb]:
     """Every verb of `bot.slack.questions.VERBS` with what answers it."""
-    return {"audit": bot.changes.audit(bot.playbooks), **market_verbs(bot.desk)}
+    return {"audit": bot.changes.audit(bot.playbooks), **market_verbs(bot.desk), "settings": bot.alerts.settings}
 
 
 def parts(bot: Bot) -> Sequence[Part]:
     """The features with listeners, routes or work of their own, in the order in which they start."""
-    return (Proposals(bot.changes),)
+    return (Proposals(bot.changes), bot.alerts)
 
 
 def _changes(config: Config, playbooks: Playbooks, store: Store, desk: Desk) -> Service:
@@ -277,7 +280,8 @@ async def built(
         try:
             changes = _changes(config, playbooks, store, desk)
             desk.offers = changes.offers
-            bot = Bot(config=config, playbooks=playbooks, store=store, desk=desk, changes=changes)
+            alerts = alert_threads(config, playbooks, store, desk)
+            bot = Bot(config=config, playbooks=playbooks, store=store, desk=desk, changes=changes, alerts=alerts)
             yield serving.Behind(
                 services=desk,
                 verbs=verbs(bot),

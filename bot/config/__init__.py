@@ -17,6 +17,7 @@ import yaml
 from bot.config.values import (
     Value,
     approval_rules,
+    channel,
     channels,
     flag,
     folders,
@@ -68,6 +69,18 @@ class ApprovalsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsConfig:
+    """Alert threads. `channel` (an id) is where Alertmanager's webhook and watch mode post; `token` lets webhooks in.
+
+    `watch_minutes`: pods that wait longer are reported without an alert; 0 reports none.
+    """
+
+    token: str = field(default="", repr=False)
+    channel: str = ""
+    watch_minutes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterConfig:
     """One cluster. Without any way to it: as kubectl would find it, else the pod's own service account.
 
@@ -97,6 +110,7 @@ class Config:
     slack: SlackConfig = field(default_factory=SlackConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     approvals: ApprovalsConfig = field(default_factory=ApprovalsConfig)
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
     language: str = "en"
     log_level: str = "INFO"
     log_format: str = "text"
@@ -137,7 +151,7 @@ _CLUSTER: Final[Mapping[str, Callable[[Value], Value]]] = {
     "assumeRole": role,
     "externalId": text,
 }
-SECTIONS: Final = {"slack": SlackConfig, "store": StoreConfig, "approvals": ApprovalsConfig}
+SECTIONS: Final = {"slack": SlackConfig, "store": StoreConfig, "approvals": ApprovalsConfig, "alerts": AlertsConfig}
 """The settings with a dot in their name, by what stands before it; each section is a frozen dataclass."""
 SETTINGS: Final[Mapping[str, Callable[[Value], Value]]] = {
     "language": one_of("en", "ko"),
@@ -154,12 +168,15 @@ SETTINGS: Final[Mapping[str, Callable[[Value], Value]]] = {
     "approvals.rules": approval_rules,
     "approvals.expireMinutes": whole(1, 1_440),
     "approvals.verifyMinutes": whole(1, 240),
+    "alerts.channel": channel,
+    "alerts.watchMinutes": number(0, 100_000),
     # the only cluster, where there is no list of `clusters`
     **{name: read for name, read in _CLUSTER.items() if name not in ("inCluster", "channels")},
 }
 _SECRETS: Final = {
     "SLACK_BOT_TOKEN": (re.compile(r"xoxb-\S+"), "a bot token (xoxb-...)"),
     "SLACK_APP_TOKEN": (re.compile(r"xapp-\S+"), "an app-level token (xapp-...)"),
+    "ALERTS_TOKEN": (re.compile(r"\S{16,}"), "a token of at least 16 characters"),
     "SLACK_SIGNING_SECRET": (re.compile(r"(?!xox|xapp)\S+"), "the app's signing secret"),
 }
 # A Service named karpenter-bot puts such variables into every pod of its namespace (kubernetes: pkg/kubelet/envvars).
@@ -204,7 +221,9 @@ def _config(read: Mapping[str, Value], secrets: Mapping[str, str], clusters: tup
         slack["host"], slack["port"] = listen
     if "log_level" in given:
         given["log_level"] = str(given["log_level"]).upper()
-    slack |= {name.removeprefix("SLACK_").lower(): secret for name, secret in secrets.items()}
+    for name, secret in secrets.items():
+        section, _, key = name.lower().partition("_")
+        sections[section][key] = secret
     given |= {section: SECTIONS[section](**values) for section, values in sections.items()}
     return Config(clusters=clusters, **given)  # type: ignore[arg-type]
 

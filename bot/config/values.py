@@ -106,6 +106,14 @@ def channels(value: Value) -> tuple[str, ...]:
     return ids
 
 
+def channel(value: Value) -> str:
+    """A Slack channel's id. Raises ValueError with the end of a sentence."""
+    found = text(value)
+    if not re.fullmatch(r"[CG][A-Z0-9]{2,20}", found):
+        raise ValueError("must be a channel's id, such as C0123456789 (Slack shows it under the channel's details)")
+    return found
+
+
 def folders(value: Value) -> tuple[Path, ...]:
     """Folders that exist."""
     folders = tuple(map(Path, texts(value)))

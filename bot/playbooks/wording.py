@@ -9,6 +9,7 @@ from bot.playbooks.approving import APPROVALS
 from bot.playbooks.contract import REMEDIES
 from bot.playbooks.explained import EXPLAINED
 from bot.playbooks.market_words import MARKET
+from bot.playbooks.wording_alerts import ALERTS
 
 _CHEAPEST: Final = Cheapest(
     instance_type="g6e.8xlarge",
@@ -118,6 +119,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     **EXPLAINED,
     **APPROVALS,
     **MARKET,
+    **ALERTS,
 }
 
 # Keys that a catalogue may have besides, by how they begin: what diagnosis and catalogue name together. All languages

@@ -180,6 +180,12 @@ class Part:
     def routes(self, router: web.UrlDispatcher) -> None:
         """Adds paths to the bot's own HTTP server, which is there in both modes."""
 
+    async def take(self, event: Payload, floor: Floor) -> None:
+        """Every message event before Slack is told that it arrived, redeliveries included: keep what must not be lost.
+
+        An exception makes Slack deliver it again.
+        """
+
     async def on_message(self, event: Payload, floor: Floor) -> None:
         """Every message event that is no direct word to the bot, edits and other bots' included. Return soon."""
 

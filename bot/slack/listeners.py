@@ -70,6 +70,14 @@ class Listeners:
 
     async def once(self, body: Payload, next: Callable[[], Awaitable[None]]) -> BoltResponse | None:  # noqa: A002 (bolt's name)
         """Before all listeners: what was taken before is acknowledged again, and no more."""
+        event = body.get("event") or {}
+        if event.get("type") == "message":
+            try:
+                for part in self._parts:
+                    await part.take(event, self.floor)
+            except Exception:
+                logged()
+                return BoltResponse(status=503)  # Slack delivers it again
         key = body.get("event_id") or body.get("trigger_id")
         if key and self.floor.seen.again(str(key)):
             count("repeated_deliveries")

@@ -1,0 +1,29 @@
+"""Alert threads over the serving bot's desk, store and words."""
+
+from bot import app
+from bot.alerting import Alerting, AlertThreads
+from bot.alerting.clusters import Desk, DeskClusters
+from bot.config import Config
+from bot.diagnosis.pasted import explain_text
+from bot.playbooks import Playbooks, Rendered, render_explanation
+from bot.store import Store
+
+
+def alert_threads(config: Config, playbooks: Playbooks, store: Store, desk: Desk) -> AlertThreads:
+    """The part that answers alerts."""
+
+    def explain(text: str, language: str) -> Rendered | None:
+        found = explain_text(text, None, app.wall_clock())
+        return render_explanation(found, playbooks, language) if found.recognised else None
+
+    return AlertThreads(
+        Alerting(
+            store=store,
+            clusters=DeskClusters(config, desk),
+            explain=explain,
+            clock=app.wall_clock,
+            token=config.alerts.token,
+            channel=config.alerts.channel,
+            watch_minutes=config.alerts.watch_minutes,
+        )
+    )
