@@ -149,7 +149,7 @@ def test_what_is_wrong_in_the_environment(environment: dict[str, str], told: str
         ("clusters: [prod]", "clusters: must hold names"),
         ("clusters: {prod: {regoin: us-east-1}}", "clusters.prod.regoin: unknown; did you mean region?"),
         ("clusters: {prod: {region: 1}}", "clusters.prod.region must be an AWS region"),
-        ("clusters: {prod: {inCluster: true, context: x}}", "either inCluster or a context"),
+        ("clusters: {prod: {inCluster: true, context: x}}", "either inCluster or context"),
         ("clusters: {prod eu: {}}", "must be one that people can type"),
         ("clusters: {prod: {}}\nregion: us-east-1", "set this below the cluster it is for"),
         ("- a", "must hold keys and values"),
