@@ -11,6 +11,7 @@ from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.constraints import Partition
 from bot.diagnosis.space import Rows, bits
 from bot.diagnosis.templates import well_known
+from bot.diagnosis.widening import widening
 from bot.model.diagnosis import Cause, Constraint, Fact, Kind
 from bot.model.karpenter import EC2NodeClass
 from bot.model.labels import CAPACITY_TYPE, EFA, GPU_RESOURCES, INSTANCE_TYPE, NEURON_RESOURCES, ZONE
@@ -191,7 +192,14 @@ class _Reading:
         ]  # fmt: skip
         since = min((r.since for r in marks if r.since), default=None)
         until = max((r.until for r in marks if r.until), default=None)
+        wider = widening(self.partition, self.world, offerings)
         return "capacity-unavailable", {
+            "attempts": tuple(attempt(mark) for mark in marks[:LISTED]),
+            "wider_zones": wider.zones,
+            "wider_capacity_types": wider.capacity_types,
+            "wider_sizes": wider.sizes,
+            "wider_families": wider.families,
+            "excluded_by_nodepool": wider.excluded,
             "instance_types": _few(types),
             "types_count": len(types),
             "zones": tuple(sorted({o.zone for _, o in offerings})),
@@ -340,6 +348,12 @@ class _Reading:
         }
 
 
+def attempt(mark: Refused) -> str:
+    """One refusal of EC2's, in its own words and time."""
+    when = f" at {mark.since.isoformat()}" if mark.since else ""
+    return f"{mark.instance_type} {mark.capacity_type} in {mark.zone}{when}: {mark.reason or 'refused'}"
+
+
 def named(constraint: Constraint) -> str:
     """Object and field in one: `Pod default/x spec.nodeSelector[...]`."""
     return f"{constraint.object} {constraint.field}"
@@ -391,6 +405,8 @@ def evidence_of(constraints: Sequence[Constraint], facts: dict[str, Fact]) -> It
     """One line for each constraint, then the EC2 row that a resource was measured against."""
     for constraint in constraints:
         yield f"{named(constraint)}: {constraint.value}"
+    attempts = facts.get("attempts")
+    yield from (f"EC2 CreateFleet: {one}" for one in (attempts if isinstance(attempts, tuple) else ()))
     resource, instance_type = facts.get("resource"), facts.get("instance_type")
     if isinstance(resource, str) and instance_type and "offered" in facts:
         where = EC2_FIELD.get(resource, "DescribeInstanceTypes")

@@ -13,7 +13,8 @@ from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.constraints import Partition, pod_constraints
 from bot.diagnosis.edits import Opening, Part, dropped_requirement, edits, limit_part, resource_part
 from bot.diagnosis.existing import rooms
-from bot.diagnosis.remedies import MOST_EDITS, dated, rank, remedies, remedy_of
+from bot.diagnosis.quotas import quotas_of
+from bot.diagnosis.remedies import MOST_EDITS, dated, rank, remedies, remedy_of, within_quotas
 from bot.diagnosis.scheduling import Round
 from bot.diagnosis.state_nodes import NODES
 from bot.diagnosis.what_if import decided
@@ -80,7 +81,8 @@ def offers(this: Round, pools: Sequence[tuple[Solved, ...]], refused: Sequence[R
     single = next((one for one in chosen if _is_single(one)), None)
     if single is not None and single not in best:
         best[-1] = single
-    return dated([remedy for _, remedy in best], this.world.ec2)
+    quotas = quotas_of(this.world)
+    return dated([within_quotas(remedy, quotas) for _, remedy in best], this.world.ec2)
 
 
 def _is_single(one: Ranked) -> bool:

@@ -135,9 +135,23 @@ def _prefixes(family: str) -> tuple[str, ...]:
     return (f"{kind}{generation}".upper(), kind.upper())
 
 
+_last: list[tuple[World, Quotas]] = []
+"""The World last asked about, by identity: one answer asks for every NodePool, and thousands of nodes are counted once."""
+
+
 def quotas_of(world: World) -> Quotas:
     """All vCPU quotas of the World's region with what is used of each."""
+    known = next((quotas for asked, quotas in tuple(_last) if asked is world), None)
+    if known is None:
+        known = _counted(world)
+        _last[:] = [(world, known)]
+    return known
+
+
+def _counted(world: World) -> Quotas:
     ec2 = world.ec2
+    if not ec2.quotas:
+        return Quotas(known=(), vcpus=vcpus_of(ec2))
     vcpus = vcpus_of(ec2)
     counted = {usage.label: usage for usage in ec2.quota_usage or () if usage.values}
     rows = [(quota, covered) for quota in ec2.quotas or () if (covered := covered_by(quota)) is not None]

@@ -12,6 +12,7 @@ from typing import Final
 
 from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.edits import Opening, Part, edits
+from bot.diagnosis.quotas import Quotas
 from bot.diagnosis.requirements import Requirement
 from bot.model.diagnosis import Change, Cheapest, Kind, Opens, Remedy
 from bot.model.ec2 import Ec2Facts, OnDemandPrice
@@ -136,7 +137,19 @@ def opens(opening: Opening) -> Opens:
         instance_types=tuple(sorted(t.name for t in opening.types)),
         zones=tuple(sorted({space.slots[s].zone for s in space.slots_of_rows(rows)})),
         cheapest=cheapest(*best) if best else None,
+        capacity_types=tuple(sorted({space.slots[s].capacity_type for s in space.slots_of_rows(rows)})),
     )
+
+
+def within_quotas(remedy: Remedy, quotas: Quotas) -> Remedy:
+    """The remedy with a caution where the vCPU quotas are known to have no room for what it opens, or for the cheapest."""
+    opens, best = remedy.opens, remedy.opens.cheapest
+    ways = [(name, kind) for name in opens.instance_types for kind in opens.capacity_types]
+    if ways and all(quotas.short(*way) is not None for way in ways):
+        return replace(remedy, cautions=(*remedy.cautions, "over-quota"))
+    if best is not None and quotas.short(best.instance_type, best.capacity_type) is not None:
+        return replace(remedy, cautions=(*remedy.cautions, "cheapest-over-quota"))
+    return remedy
 
 
 def cheapest(instance_type: InstanceType, offering: Offering) -> Cheapest:

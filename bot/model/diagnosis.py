@@ -140,6 +140,7 @@ class Opens:
     instance_types: tuple[str, ...]
     zones: tuple[str, ...]
     cheapest: Cheapest | None = None
+    capacity_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,8 @@ _CAUSE_FACTS: Final[Mapping[str, str]] = {
     "zone-not-offered": f"{_TYPES} zones offered_zones wanted_by",
     "capacity-type-not-offered": f"{_TYPES} capacity_types offered_capacity_types zones",
     "subnet-missing-in-zone": "zones nodeclass subnet_zones",
-    "capacity-unavailable": "instance_types zones capacity_types reason since until tried",
+    "capacity-unavailable": "instance_types zones capacity_types reason since until tried attempts"
+    " wider_zones wider_capacity_types wider_sizes wider_families excluded_by_nodepool",
     "taint-not-tolerated": "taint key value effect nodepool",
     "nodepool-limit-exceeded": "nodepool resource limit used needed instance_type",
     "nodepool-not-ready": "nodepool condition reason message",

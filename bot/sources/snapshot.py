@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.model.ec2 import (
+    AvailabilityZone,
+    CapacityBlockOffering,
     CapacityReservation,
     Ec2Facts,
     InstanceTypeInfo,
     InstanceTypeOffering,
+    PlacementScore,
+    QuotaUsage,
     Row,
     ServiceQuota,
     SpotPrice,
@@ -44,6 +48,8 @@ class Ec2File:
     fact: str
     what: str
     kind: type[Row] | None = None
+    extra: bool = False
+    """Whether its absence is no gap: what only some answers look at."""
 
 
 EC2_FILES: Final = (
@@ -66,6 +72,24 @@ EC2_FILES: Final = (
         CapacityReservation,
     ),
     Ec2File("service-quotas", "Quotas", "quotas", "vCPU quotas", ServiceQuota),
+    Ec2File("get-metric-data", "MetricDataResults", "quota_usage", "use of vCPU quotas", QuotaUsage, extra=True),
+    Ec2File("describe-availability-zones", "AvailabilityZones", "zones", "zones", AvailabilityZone, extra=True),
+    Ec2File(
+        "get-spot-placement-scores",
+        "SpotPlacementScores",
+        "placement_scores",
+        "spot placement scores",
+        PlacementScore,
+        extra=True,
+    ),
+    Ec2File(
+        "describe-capacity-block-offerings",
+        "CapacityBlockOfferings",
+        "capacity_blocks",
+        "Capacity Blocks for sale",
+        CapacityBlockOffering,
+        extra=True,
+    ),
 )
 KUBERNETES_FILES: Final = {
     "node_pools": "nodepools.karpenter.sh",
@@ -186,6 +210,8 @@ def _read_ec2(folder: Path, region: str) -> tuple[dict[str, Any], list[Missing]]
     gaps: list[Missing] = []
     for one in EC2_FILES:
         file, shown = folder / f"{one.name}.json", f"{EC2}/{one.name}.json"
+        if not file.is_file() and one.extra:
+            continue
         if not file.is_file():
             gaps.append(Missing(what=one.what, why=f"no {shown} in the snapshot"))
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,54 @@ def test_a_snapshot_without_ec2_is_answered_with_what_is_missing(
     assert (code, whole["offered"], whole["offerings"]) == (0, None, [])
     assert any("describe-instance-type-offerings.json" in gap for gap in whole["missing"])
     assert run(capfd, "nodepools", "--snapshot", str(tmp_path))[0] == 0
+
+
+def test_recorded_answers_of_the_further_calls_are_read(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """As the AWS CLI prints them (written from AWS's documentation of each call: none can be recorded here)."""
+    folder = tmp_path / "case"
+    shutil.copytree(CASE, folder, symlinks=False)
+    metric = {"MetricNamespace": "AWS/Usage", "MetricName": "ResourceCount", "MetricDimensions": {"Class": "G/Spot"}}
+    quota = {
+        "QuotaCode": "L-3819A6DF",
+        "QuotaName": "All G and VT Spot Instance Requests",
+        "Value": 256.0,
+        "UsageMetric": metric,
+    }
+    answers: dict[str, Any] = {
+        "service-quotas": {"Quotas": [quota]},
+        "get-metric-data": {
+            "MetricDataResults": [
+                {"Id": "v", "Label": "G/Spot", "Timestamps": ["2025-12-28T11:15:00Z"], "Values": [192.0]}
+            ]
+        },
+        "describe-availability-zones": {
+            "AvailabilityZones": [
+                {"ZoneName": "ap-northeast-2a", "ZoneId": "apne2-az1", "ZoneType": "availability-zone"}
+            ]
+        },
+        "get-spot-placement-scores": {
+            "SpotPlacementScores": [{"Region": "ap-northeast-2", "AvailabilityZoneId": "apne2-az1", "Score": 3}]
+        },
+        "describe-capacity-block-offerings": {
+            "CapacityBlockOfferings": [
+                {
+                    "CapacityBlockOfferingId": "cbr-1",
+                    "InstanceType": "p5.48xlarge",
+                    "InstanceCount": 1,
+                    "UpfrontFee": "755.28",
+                }
+            ]
+        },
+    }
+    for name, answer in answers.items():
+        (folder / "ec2" / f"{name}.json").write_text(json.dumps(answer))
+    code, out, _ = run(capfd, "offerings", "g6e.48xlarge", "--snapshot", str(folder), "-o", "json")
+    whole = json.loads(out)
+    spot = next(o for o in whole["offerings"] if (o["zone"], o["capacityType"]) == ("ap-northeast-2a", "spot"))
+    assert code == 0
+    assert (spot["placementScore"], spot["quotaExceeded"], spot["open"]) == (3, True, False)
+    assert (spot["quota"]["used"], spot["quota"]["left"], spot["quota"]["usedIsWholeAccount"]) == (192.0, 64.0, True)
+    assert (
+        json.loads(run(capfd, "offerings", "p5", "--snapshot", str(folder), "-o", "json")[1])["capacityBlocks"][0]["id"]
+        == "cbr-1"
+    )
