@@ -3,9 +3,10 @@
 import argparse
 import os
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from bot.app import Place
+if TYPE_CHECKING:
+    from bot.app import Place
 
 LANGUAGES: Final = ("en", "ko")
 
@@ -47,6 +48,8 @@ def add_playbooks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--playbooks", action="append", default=[], metavar="DIR", help="your own playbooks over ours")
 
 
-def place_of(arguments: argparse.Namespace) -> Place:
+def place_of(arguments: argparse.Namespace) -> "Place":
     """The live cluster that the arguments name."""
+    from bot.app import Place  # noqa: PLC0415 (half a second that `--help` need not pay)
+
     return Place(context=arguments.context, kubeconfig=arguments.kubeconfig, region=arguments.region)

@@ -1,6 +1,9 @@
 """What can keep a whole question from being read. A gap that costs only a part of the answer is a `Missing` instead."""
 
-from bot.model.world import Missing
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bot.model.world import Missing
 
 
 class SourceError(Exception):
@@ -65,8 +68,10 @@ class ReadFailed(Exception):  # noqa: N818
         self.message = message
 
 
-def missing_read(failure: ReadFailed, verb: str, resource: str, where: str = "") -> Missing:
+def missing_read(failure: ReadFailed, verb: str, resource: str, where: str = "") -> "Missing":
     """The gap that a failed read leaves, naming the verb and the resource: what a missing RBAC rule would have to allow."""
+    from bot.model.world import Missing  # noqa: PLC0415 (the command line imports this module, for its errors alone)
+
     asked = f"{verb} {resource}{where}"
     match failure.status:
         case 403:
