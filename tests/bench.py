@@ -12,11 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bot import app
 from bot.catalogues import Catalogues
 from bot.diagnosis import diagnose
+from bot.model.karpenter import NodeClaim, NodeClaimSpec, NodeClaimStatus, NodeClassRef
+from bot.model.kubernetes import Node, NodeSpec, NodeStatus
+from bot.model.labels import HOSTNAME, INITIALIZED, INSTANCE_TYPE, NODEPOOL, REGISTERED
+from bot.model.objects import ObjectMeta
+from bot.model.quantities import Quantity
 from bot.sources.pod_search import PodQuestion, find_pod
 from bot.sources.snapshot import read_snapshot
 from tests.recorded import CASES, RECORDED
@@ -24,6 +30,7 @@ from tests.recorded import CASES, RECORDED
 ROOT = Path(__file__).parent.parent
 SEED = CASES / "seed-efa-8-on-g6e-8xlarge"
 POD = "default/llama-3-8b-node-0-1-z49j4"
+MANY_NODES = 5_000
 COMMAND = str(Path(sys.executable).parent / "karpenter-bot")
 
 
@@ -76,6 +83,36 @@ def bench_decision(runs: int) -> None:
     )
 
 
+def bench_many_nodes(runs: int) -> None:
+    """Nodes that Karpenter launched weigh more than others: their NodeClaims are joined, their capacity counts for limits."""
+    world = read_snapshot(SEED, app.wall_clock())
+    pod = find_pod(world, PodQuestion.parse(POD))
+    pool, node_class = world.node_pools[0].metadata.name, world.node_classes[0]
+    image = next((ami.id for ami in node_class.status.amis), "")
+    labels = {INSTANCE_TYPE: "m5.4xlarge", NODEPOOL: pool, REGISTERED: "true", INITIALIZED: "true"}
+    capacity = {"cpu": Quantity.of(16), "memory": Quantity.of(64 << 30), "pods": Quantity.of(58)}
+    reference = NodeClassRef(kind=node_class.kind, name=node_class.metadata.name)
+    nodes, claims = list(world.nodes), list(world.node_claims)
+    for index in range(MANY_NODES):
+        meta = ObjectMeta(name=f"node-{index}", labels={**labels, HOSTNAME: f"node-{index}"})
+        where = f"aws:///ap-northeast-2a/i-{index:017x}"
+        nodes.append(
+            Node(
+                metadata=meta,
+                spec=NodeSpec(provider_id=where),
+                status=NodeStatus(capacity=capacity, allocatable=capacity),
+            )
+        )
+        status = NodeClaimStatus(provider_id=where, image_id=image, capacity=capacity, allocatable=capacity)
+        claims.append(NodeClaim(metadata=meta, spec=NodeClaimSpec(node_class_ref=reference), status=status))
+    many = replace(world, nodes=tuple(nodes), node_claims=tuple(claims), placements_known=False)
+    catalogues = Catalogues()
+    report(
+        f"deciding among {MANY_NODES} of Karpenter's own nodes, catalogues kept",
+        milliseconds(lambda: app.decided(many, pod, catalogues), runs),
+    )
+
+
 def bench_memory() -> None:
     catalogues = Catalogues()
     before = resident()
@@ -96,6 +133,7 @@ def main() -> None:
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores: a busy machine reads slower than it is")
     bench_processes(runs)
     bench_decision(runs)
+    bench_many_nodes(runs)
     bench_memory()
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import yaml
 
 from bot.playground.slack.state import User
+from tests.cluster.processes import free_ports
 from tests.fakes.fixtures import running_slack
 from tests.fakes.kube import serving
 from tests.fakes.slack import FakeSlack, scene
@@ -39,7 +40,7 @@ def peak_mib(pid: int) -> float:
 @contextmanager
 def moto() -> Iterator[str]:
     """moto's server in a process of its own, so that its memory is not the bot's."""
-    port = 15551
+    (port,) = free_ports(1)
     server = subprocess.Popen(
         [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
@@ -72,7 +73,14 @@ async def bench(answers: int) -> None:
             config = Path(folder) / "config.yaml"
             cluster = {"training-on-eks": {"kubeconfig": str(kube.kubeconfig(Path(folder)))}}
             config.write_text(
-                yaml.safe_dump({"clusters": cluster, "slack": {"listen": "127.0.0.1:0"}}), encoding="utf-8"
+                yaml.safe_dump(
+                    {
+                        "clusters": cluster,
+                        "slack": {"listen": "127.0.0.1:0"},
+                        "store": {"url": f"sqlite:///{folder}/store.sqlite3"},
+                    }
+                ),
+                encoding="utf-8",
             )
             environment = {
                 **os.environ,

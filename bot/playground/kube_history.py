@@ -11,6 +11,8 @@ from typing import Any, Final
 from aiohttp import web
 
 Manifest = dict[str, Any]
+QUIET: Final = 30.0
+"""Seconds after which a watch without events gets a bookmark; the real server sends one every minute."""
 _CUT: Final = "cut"
 _END: Final = "end"
 
@@ -64,7 +66,10 @@ class History:
         self.watches += 1
         try:
             while True:
-                _, kind, manifest = await stream.get()
+                try:
+                    _, kind, manifest = await asyncio.wait_for(stream.get(), QUIET)
+                except TimeoutError:
+                    kind, manifest = "BOOKMARK", {"metadata": {"resourceVersion": str(self.version)}}
                 if kind == _END:
                     return answer
                 if kind == _CUT:
