@@ -24,7 +24,7 @@ demo: setup ## the answer for a recorded cluster (CASE=name picks another, LANG_
 	@$(BIN)/python -m tests.demo $(CASE) $(if $(LANG_),--lang $(LANG_))
 
 test: setup ## all tests (those of the test bed and the oracle once `make native` has built them)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest
 
 native: setup ## builds the Go programs that tests compare with: the test bed and the oracle (needs Go; 15 minutes once)
 	@$(BIN)/python -m tests.cluster build

@@ -29,6 +29,10 @@ _GANG_LABELS: Final = (
 """Labels by which pods of one job know each other, the widest first."""
 
 
+_INDEPENDENT: Final = frozenset({"ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet"})
+"""Whose pods each do their own work: a replica that runs does not wait for the one that has no node."""
+
+
 def gang_of(pod: Pod) -> tuple[str, str]:
     """What tells a pod's gang: label and value, or the family of its name under ""."""
     for label in _GANG_LABELS:
@@ -58,6 +62,9 @@ def partly_placed(world: World, pod: Pod) -> Cause | None:
     asked = devices_of(pod)
     resource = next(iter(asked), "")
     if not resource:
+        return None
+    label, _ = gang_of(pod)
+    if not label and any(owner.kind in _INDEPENDENT for owner in pod.metadata.owner_references):
         return None
     own = members(world, pod)
     placed = [p for p in own if p.spec.node_name]

@@ -273,7 +273,12 @@ def _spread(document: Json, site: Site, edit: Edit, pod: Pod) -> Json:
     where = (*site.spec, "topologySpreadConstraints")
     said = [(text(rule, "topologyKey"), text(rule, "whenUnsatisfiable")) for rule in items(document, where)]
     index = _place(said, place, wanted)
-    return None if index is None else put(document, (*where, str(index), "whenUnsatisfiable"), edit.new)
+    if index is None:
+        return None
+    rule = (*where, str(index))
+    # the API server refuses minDomains beside anything but DoNotSchedule (pkg/apis/core/validation, validateMinDomains)
+    strict = document if edit.new == "DoNotSchedule" else cut(document, (*rule, "minDomains"), keep=len(rule))
+    return put(strict, (*rule, "whenUnsatisfiable"), edit.new)
 
 
 def _pod_term(document: Json, site: Site, edit: Edit, _pod: Pod) -> Json:

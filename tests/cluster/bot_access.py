@@ -20,6 +20,7 @@ from tests.cluster.build import REPOSITORY
 from tests.cluster.credentials import write_kubeconfig
 
 READ_ROLE: Final = REPOSITORY / "deploy" / "manifests" / "rbac-read.yaml"
+OPTIONAL_ROLE: Final = READ_ROLE.with_name("rbac-read-optional.yaml")
 SERVICE_ACCOUNT: Final = ("karpenter-bot", "karpenter-bot")
 USER: Final = "system:serviceaccount:{}:{}".format(*SERVICE_ACCOUNT)
 
@@ -109,7 +110,7 @@ sys.exit(code)
 
 def grant_access(bed: Bed) -> BotAccess:
     """Applies the deployed read role and writes a kubeconfig with a token of its service account."""
-    for manifest in _manifests(READ_ROLE):
+    for manifest in manifests_of(READ_ROLE):
         bed.admin.apply(manifest)
     token = service_account_token(bed.admin, *SERVICE_ACCOUNT)
     path = bed.folder / "bot.kubeconfig"
@@ -123,9 +124,9 @@ def service_account_token(api: Api, namespace: str, name: str) -> str:
     return str(json.loads(api.request("POST", path, body=body))["status"]["token"])
 
 
-def granted() -> set[Permission]:
-    """Every permission that the deployed read role holds."""
-    roles = [manifest for manifest in _manifests(READ_ROLE) if manifest["kind"] in {"ClusterRole", "Role"}]
+def granted(file: Path = READ_ROLE) -> set[Permission]:
+    """Every permission that the roles of a deployed file hold."""
+    roles = [manifest for manifest in manifests_of(file) if manifest["kind"] in {"ClusterRole", "Role"}]
     return {
         Permission(group=group, resource=resource, verb=verb)
         for role in roles
@@ -147,7 +148,7 @@ def _permission(entry: dict[str, Any]) -> Permission:
     return Permission(group=target.get("apiGroup", ""), resource=resource, verb=entry["verb"])
 
 
-def _manifests(path: Path) -> Iterator[KubeObject]:
+def manifests_of(path: Path) -> Iterator[KubeObject]:
     for manifest in yaml.safe_load_all(path.read_text("utf-8")):
         if manifest:
             yield manifest

@@ -64,8 +64,15 @@ PROGRAMS: Final = (
 )
 
 
-def _crds(module: str, go_module: str, folder: str, *files: str) -> tuple[Manifest, ...]:
-    return tuple(Manifest(name=f"crd-{f}", module=module, go_module=go_module, path=f"{folder}/{f}") for f in files)
+def _crds(module: str, go_module: str, folder: str, *files: str, prefix: str = "crd") -> tuple[Manifest, ...]:
+    return tuple(
+        Manifest(name=f"{prefix}-{file}", module=module, go_module=go_module, path=f"{folder}/{file}") for file in files
+    )
+
+
+def _operator(go_module: str, folder: str, *files: str) -> tuple[Manifest, ...]:
+    """Definitions that only one test serves (tests/cluster/test_operators.py)."""
+    return _crds("operators", go_module, folder, *files, prefix="operator")
 
 
 MANIFESTS: Final = (
@@ -84,6 +91,23 @@ MANIFESTS: Final = (
     *_crds("definitions", "sigs.k8s.io/jobset", "config/components/crd/bases", "jobset.x-k8s.io_jobsets.yaml"),
     *_crds(
         "definitions", "github.com/kubeflow/trainer/v2", "manifests/base/crds", "trainer.kubeflow.org_trainjobs.yaml"
+    ),
+    *_operator(
+        "github.com/kubeflow/training-operator",
+        "manifests/base/crds",
+        *(f"kubeflow.org_{kind}jobs.yaml" for kind in ("jax", "mpi", "paddle", "pytorch", "tf", "xgboost")),
+    ),
+    *_operator(
+        "github.com/ray-project/kuberay/ray-operator",
+        "config/crd/bases",
+        *(f"ray.io_ray{kind}.yaml" for kind in ("clusters", "jobs", "services")),
+    ),
+    *_operator("sigs.k8s.io/lws", "config/crd/bases", "leaderworkerset.x-k8s.io_leaderworkersets.yaml"),
+    *_operator("github.com/argoproj/argo-rollouts", "manifests/crds", "rollout-crd.yaml"),
+    *_operator(
+        "github.com/argoproj/argo-workflows/v3",
+        "manifests/base/crds/minimal",
+        *(f"argoproj.io_{kind}.yaml" for kind in ("cronworkflows", "workflows")),
     ),
     Manifest(
         name="stage-node-initialize.yaml",
@@ -113,7 +137,7 @@ class Assets:
         return str(self.programs[name])
 
     def manifest_texts(self, prefix: str) -> list[str]:
-        """The published files whose name starts with `prefix` ("crd-" or "stage-"), in a fixed order."""
+        """The published files whose name starts with `prefix` ("crd-", "operator-" or "stage-"), in a fixed order."""
         return [path.read_text("utf-8") for path in sorted(self.manifests.glob(f"{prefix}*.yaml"))]
 
 

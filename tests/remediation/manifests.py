@@ -38,7 +38,13 @@ def template() -> Manifest:
             },
             "tolerations": [{"key": "team", "operator": "Equal", "value": "ml", "effect": "NoSchedule"}],
             "topologySpreadConstraints": [
-                {"maxSkew": 1, "topologyKey": ZONE, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {}}
+                {
+                    "maxSkew": 1,
+                    "minDomains": 2,
+                    "topologyKey": ZONE,
+                    "whenUnsatisfiable": "DoNotSchedule",
+                    "labelSelector": {},
+                }
             ],
         },
     }

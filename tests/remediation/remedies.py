@@ -83,6 +83,13 @@ def _two_types(template: Manifest) -> None:
     terms["nodeSelectorTerms"][0]["matchExpressions"].append(types)
 
 
+def _relaxed(template: Manifest) -> None:
+    """Without minDomains, which the API server takes beside DoNotSchedule only."""
+    rule = template["spec"]["topologySpreadConstraints"][0]
+    rule["whenUnsatisfiable"] = "ScheduleAnyway"
+    del rule["minDomains"]
+
+
 def _free(template: Manifest) -> None:
     del template["spec"]["nodeSelector"]
     _no_affinity(template)
@@ -112,7 +119,7 @@ REMEDIES: Final[dict[str, tuple[Sequence[Edit], Rewrite]]] = {
     ),
     "relax-topology-spread": (
         [edit("spec.topologySpreadConstraints[0]", ZONE, "DoNotSchedule", "ScheduleAnyway")],
-        lambda t: t["spec"]["topologySpreadConstraints"][0].update({"whenUnsatisfiable": "ScheduleAnyway"}),
+        _relaxed,
     ),
     "drop-pod-affinity": (
         [edit(NEAR, ZONE, "pod affinity by zone", None)],
