@@ -38,6 +38,7 @@ from bot.sources.karpenter_side import Installation
 from bot.sources.kube_api import KubeConnection
 from bot.sources.lanes import Lane
 from bot.sources.pod_search import PodQuestion
+from bot.sources.regions import region_of_zone
 from bot.store import Store, StoreUnavailable, open_store
 from bot.store.answers import keep_answer, kept_answer
 from bot.telemetry.logs import start_logging
@@ -187,7 +188,9 @@ class Desk:
         """Dollars an hour now; None where it cannot be told."""
         place = place_for(self._config, self._named(cluster))
         asked = Ec2Question(
-            region=place.region or zone[:-1], account=place.account, instance_types=frozenset({instance_type})
+            region=region_of_zone(zone) or place.region,
+            account=place.account,
+            instance_types=frozenset({instance_type}),
         )
         return app.price_of((await self._shared.ec2.observe_ec2(asked)).facts, instance_type, zone, capacity_type)
 
