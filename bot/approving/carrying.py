@@ -84,7 +84,8 @@ class Worker:
         if outcome in (Outcome.APPLIED, Outcome.OVERWRITTEN):
             return await self._applied(one, document, overwritten=outcome is Outcome.OVERWRITTEN)
         if outcome is Outcome.GONE:
-            return await self._failed(one, "object-gone", "")
+            unknown = one.attempt is not None and not one.attempt.answered
+            return await self._failed(one, "gone-unknown" if unknown else "object-gone", "")
         settled = outcome is Outcome.NOT_APPLIED or is_settled(one.attempt, self._clock())
         ended = Event.EXPIRE if is_expired(one, self._clock()) else Event.SUPERSEDE
         if ended is Event.EXPIRE or not holds(one.alteration.patch, document):

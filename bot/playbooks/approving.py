@@ -30,6 +30,7 @@ APPROVALS: Final[Mapping[str, Mapping[str, object]]] = {
     **{f"approvals.undo-of.{state}": {"summary": "Ask for 1 GPU"} for state in ("proposed", "applied")},
     "approvals.failure.refused": {"message": "spec is immutable"},
     "approvals.failure.object-gone": {"message": ""},
+    "approvals.failure.gone-unknown": {"message": ""},
     "approvals.delete-pod": {"pod": "train-0"},
     "approvals.now": {"now": "the NodePool's limit is reached"},
     "approvals.sight.nodeclaim": {

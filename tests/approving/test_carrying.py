@@ -152,6 +152,19 @@ async def test_an_object_that_is_gone_is_a_failure(store: Store, kube: WritableK
     assert kube.patched == []
 
 
+async def test_whether_it_was_changed_before_it_went_is_not_guessed(
+    store: Store, kube: WritableKube, tmp_path: Path
+) -> None:
+    kube.silent = 1
+    async with hands_on(kube, tmp_path) as hands:
+        await approved(store, hands)
+        await worker(store, hands, Clock()).carry_out("p1")
+        kube.find("Deployment", "trainer")["metadata"]["uid"] = "another"
+        done = await worker(store, hands, Clock()).carry_out("p1")
+    assert done is not None
+    assert done.facts["failure"] == {"code": "gone-unknown", "message": ""}
+
+
 async def test_a_refusal_is_told_with_the_server_s_words(store: Store, kube: WritableKube, tmp_path: Path) -> None:
     async with hands_on(kube, tmp_path) as hands:
         await approved(store, hands)
