@@ -58,6 +58,7 @@ audit: $(AUDIT)/.set-up ## known vulnerabilities of the locked dependencies (ask
 bench: setup ## measured figures, never asserted
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench_serving
+	@$(BIN)/python -m tests.bench_ec2
 
 crash-matrix: setup ## 1,000 processes killed at every step of applying a change, on SQLite and PostgreSQL (KILLS=n)
 	@$(BIN)/python -m tests.crash $(or $(KILLS),1000)

@@ -17,7 +17,7 @@ from bot.telemetry.measures import called
 _OPTIONS: Final[Mapping[str, Any]] = {
     "retries": {"mode": "adaptive", "total_max_attempts": 1},
     "connect_timeout": 3,
-    "read_timeout": 20,
+    "read_timeout": 30,
     "max_pool_connections": 16,
     "user_agent_extra": f"karpenter-bot/{__version__}",
 }
