@@ -7,10 +7,10 @@ from typing import Any, Final
 from msgspec import structs
 
 from bot.diagnosis.instance_memory import discovered_memory
-from bot.diagnosis.instance_types import Region, catalogue, prepared
+from bot.diagnosis.instance_types import Region, catalogue, for_auto_mode, prepared
 from bot.model.ec2 import Ec2Facts
 from bot.model.karpenter import EC2NodeClass, Kubelet, NodePool
-from bot.model.labels import AWS_DOMAIN
+from bot.model.labels import AUTO_MODE_DOMAIN, AWS_DOMAIN
 from bot.model.objects import MalformedObjectError, decode
 from bot.model.world import Catalogue, World
 
@@ -58,7 +58,8 @@ class Catalogues:
         remembered = tuple(sorted((name, amount.nano) for name, amount in memory.items()))
         key = (id(region), group, version, kubelet, world.settings, remembered)
         if key not in self._built:
-            self._built[key] = (region, catalogue(region, node_class, world.settings, memory))
+            found = catalogue(region, node_class, world.settings, memory)
+            self._built[key] = (region, for_auto_mode(found) if group == AUTO_MODE_DOMAIN else found)
             _trim(self._built)
         return self._built[key][1]
 

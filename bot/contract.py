@@ -159,6 +159,21 @@ def _opens(opens: Opens) -> Json:
         "instanceTypes": list(opens.instance_types),
         "zones": list(opens.zones),
         "cheapest": cheapest,
+        "comparedWith": _compared(opens),
+        "gpusMeant": list(opens.gpus_meant),
+        "gpusOpened": list(opens.gpus_opened),
+    }
+
+
+def _compared(opens: Opens) -> Json:
+    asked = opens.compared
+    if asked is None:
+        return None
+    return {
+        "instanceType": asked.instance_type,
+        "capacityType": asked.capacity_type,
+        "pricePerHour": asked.price_per_hour,
+        "difference": asked.difference,
     }
 
 

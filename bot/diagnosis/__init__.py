@@ -19,7 +19,7 @@ from bot.diagnosis.releases import NEWEST
 from bot.diagnosis.scheduling import Decision, Round, begin, solve
 from bot.diagnosis.unevaluated import unevaluated
 from bot.diagnosis.validation import ignored
-from bot.diagnosis.verdicts import agreement, ignored_causes, nothing_to_try, parse_version
+from bot.diagnosis.verdicts import TERMS_CUT, agreement, ignored_causes, nothing_to_try, parse_version
 from bot.model.diagnosis import Diagnosis, PoolVerdict, Verdict
 from bot.model.kubernetes import Pod
 from bot.model.objects import ref_of
@@ -109,10 +109,11 @@ def _blocked(
     blank: Diagnosis, this: Round, decision: Decision, refused: Sequence[Refused], history: History
 ) -> Diagnosis:
     told = explain(this, decision, refused)
+    notes = agreement(this, decision, history)
     return replace(
         blank,
         causes=told.causes,
         remedies=told.remedies,
         nodepools=told.nodepools,
-        notes=agreement(this, decision, history),
+        notes=(*notes, TERMS_CUT) if told.cut else notes,
     )

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from bot.diagnosis.filters import Filter
+from bot.diagnosis.indexes import Types
 from bot.diagnosis.lowering import bearer
 from bot.diagnosis.scheduling import Round
-from bot.diagnosis.space import Types
 from bot.diagnosis.state_nodes import NODES
 from bot.diagnosis.templates import Template
 from bot.model.diagnosis import Constraint, Editor, Kind

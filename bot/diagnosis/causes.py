@@ -9,7 +9,8 @@ from typing import Final
 
 from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.constraints import Partition
-from bot.diagnosis.space import Rows, bits
+from bot.diagnosis.indexes import bits
+from bot.diagnosis.space import Rows
 from bot.diagnosis.templates import well_known
 from bot.diagnosis.widening import widening
 from bot.model.diagnosis import Cause, Constraint, Fact, Kind
@@ -239,25 +240,23 @@ class _Reading:
         }
 
     def _resource(self) -> tuple[str, dict[str, Fact]]:
-        rows = self._rows(Kind.RESOURCE, Kind.DAEMON_OVERHEAD)
-        most = self._types(rows)
-        types = self._types(self._as_pinned(rows)) or most
+        space, rows = self.partition.space, self._rows(Kind.RESOURCE, Kind.DAEMON_OVERHEAD)
+        most = space.types_of_rows(rows)
+        types = space.types_of_rows(self._as_pinned(rows)) or most
         resources = self._by(Kind.RESOURCE) or self._by(Kind.DAEMON_OVERHEAD)
         requested = {c: Quantity.parse(c.values[0]) for c in resources}
         # of several resources, the one that the types come nearest to lacking altogether is the one to name
-        worst = min(resources, key=lambda c: _most(types, c.subject).nano / max(requested[c].nano, 1))
+        worst = min(resources, key=lambda c: space.most(c.subject, types)[0].nano / max(requested[c].nano, 1))
         resource, amount = worst.subject, requested[worst]
-        best = max(types, key=lambda t: (t.allocatable.get(resource, ZERO), t.name), default=None)
-        offered = _most(types, resource)
+        offered, best = space.most(resource, types)
         overhead = self._overhead(resource, best)
-        names = {t.name for t in types}
         facts: dict[str, Fact] = {
             "resource": resource,
             "instance_type": best.name if best else "",
-            "instance_types": _few(names),
-            "types_count": len(names),
-            "pinned": len(names) < len(most) or any(c.subject == INSTANCE_TYPE for c in self.constraints),
-            "most": str(_most(most, resource)),
+            "instance_types": space.names(types, LISTED),
+            "types_count": types.bit_count(),
+            "pinned": types != most or any(c.subject == INSTANCE_TYPE for c in self.constraints),
+            "most": str(space.most(resource, most)[0]),
         }
         if resource == EFA and not offered:
             return "efa-unsupported", {**facts, "requested": amount.whole}
@@ -322,9 +321,9 @@ class _Reading:
     def _requirements(self) -> tuple[str, dict[str, Fact]]:
         pod = self._by(Kind.NODE_SELECTOR, Kind.NODE_AFFINITY)
         pool = self._by(Kind.POOL_REQUIREMENT, Kind.POOL_LABEL)
-        known = {t.name for t in self.partition.space.types}
+        known = self.partition.space.position
         types = next((c for c in self.constraints if c.subject == INSTANCE_TYPE and c.operator == "In"), None)
-        if types is not None and len(self.constraints) == 1 and not known & set(types.values):
+        if types is not None and len(self.constraints) == 1 and known.keys().isdisjoint(types.values):
             near = get_close_matches(types.values[0], sorted(known), n=1, cutoff=0.6) if types.values else []
             return "unknown-instance-type", {
                 "instance_type": types.values[0] if types.values else "",
@@ -361,10 +360,6 @@ def named(constraint: Constraint) -> str:
 
 def _few(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names)[:LISTED])
-
-
-def _most(types: Sequence[InstanceType], resource: str) -> Quantity:
-    return max((t.allocatable.get(resource, ZERO) for t in types), default=ZERO)
 
 
 def not_ready(world: World, partition: Partition) -> tuple[str, dict[str, Fact]]:

@@ -12,9 +12,10 @@ from typing import Final
 
 from msgspec.structs import replace as changed
 
+from bot.diagnosis.indexes import Types
 from bot.diagnosis.pods import HostPort, Variant, first_variant, host_ports_of, requests_of, untolerated
 from bot.diagnosis.requirements import Requirements
-from bot.diagnosis.space import Space, Types
+from bot.diagnosis.space import Space
 from bot.model.kubernetes import Affinity, DaemonSet, NodeAffinity, Pod, PodSpec, Taint, Toleration
 from bot.model.quantities import Resources, total
 from bot.model.world import World

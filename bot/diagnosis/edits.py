@@ -12,9 +12,10 @@ from typing import Final
 
 from bot.diagnosis.constraints import Partition
 from bot.diagnosis.filters import decided_by_rows
+from bot.diagnosis.indexes import bits
 from bot.diagnosis.lowering import lowered
 from bot.diagnosis.requirements import Requirement
-from bot.diagnosis.space import Rows, bits
+from bot.diagnosis.space import Rows
 from bot.model.diagnosis import Change, Constraint, Edit, Editor, Fact, Json, Kind
 from bot.model.labels import CAPACITY_TYPE, EFA, GPU_RESOURCES, INSTANCE_TYPE, NEURON_RESOURCES, ON_DEMAND, ZONE
 from bot.model.quantities import NANO, ZERO, Quantity

@@ -3,8 +3,9 @@
 Mirrors karpenter pkg/controllers/provisioning/scheduling/existingnode.go and scheduler.go (v1.15).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bot.diagnosis.daemons import DaemonPod
 from bot.diagnosis.pods import HostPort, Variant, host_ports_of, requests_of, untolerated
@@ -20,62 +21,78 @@ from bot.model.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What comes to a node: the pod with what it needs, and daemons."""
+    """What the pod brings to a node."""
 
     requests: Resources
     ports: Sequence[HostPort]
     volumes: Sequence[Requirements]
-    daemons: Sequence[DaemonPod]
-    """What DaemonSets put on every node, as new nodes have left it."""
 
 
-def fitting_node(world: World, variant: Variant, load: Load, groups: Sequence[Group]) -> str:
-    """The name of the first node that takes the pod, initialised ones first, then by name; "" when none does.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occupied:
+    """A node that stays, with what runs on it and what is left beside that and the DaemonSets' pods that will still come."""
 
-    Judged only where the pods on the nodes are known (`World.placements_known`); else "".
+    node: StateNode
+    pods: tuple[Pod, ...]
+    ports: tuple[HostPort, ...]
+    labels: Requirements
+    room: Resources
+
+
+class Nodes:
+    """The nodes that Karpenter would try, in its order: initialised ones first, then by name. Worked out once a round.
+
+    None where the pods on them are not known (`World.placements_known`). `daemons`: the DaemonSets' pods as new nodes have
+    left them.
     """
-    if not world.placements_known:
-        return ""
-    for node in sorted(state_nodes(world), key=lambda n: (not n.initialized, n.name)):
-        if not node.deleting and _takes(world, node, variant, load, groups):
-            return node.name
-    return ""
+
+    def __init__(self, world: World, daemons: Sequence[DaemonPod]) -> None:
+        self._world = world
+        self._daemons = daemons
+
+    @cached_property
+    def occupied(self) -> tuple[Occupied, ...]:
+        """Every node that is not being deleted."""
+        if not self._world.placements_known:
+            return ()
+        placed: dict[str, list[Pod]] = {}
+        for pod in self._world.pods:
+            if pod.spec.node_name and not _over(pod):
+                placed.setdefault(pod.spec.node_name, []).append(pod)
+        staying = (node for node in state_nodes(self._world) if not node.deleting)
+        ordered = sorted(staying, key=lambda n: (not n.initialized, n.name))
+        return tuple(self._occupied(node, placed.get(node.node_name, ())) for node in ordered)
+
+    def _occupied(self, node: StateNode, pods: Sequence[Pod]) -> Occupied:
+        used = total((*(requests_of(p.spec) for p in pods), _coming_daemons(self._daemons, node, pods)))
+        return Occupied(
+            node=node,
+            pods=tuple(pods),
+            ports=tuple(port for pod in pods for port in host_ports_of(pod.spec)),
+            labels=Requirements.from_labels({**node.labels, HOSTNAME: node.hostname}),
+            room=less(node.allocatable, used),
+        )
+
+    def fitting(self, variant: Variant, load: Load, groups: Sequence[Group]) -> str:
+        """The name of the first node that takes the pod; "" when none does."""
+        return next((o.node.name for o in self.occupied if _takes(self._world, o, variant, load, groups)), "")
 
 
-def _takes(world: World, node: StateNode, variant: Variant, load: Load, groups: Sequence[Group]) -> bool:
-    if untolerated(variant.tolerations, node.taints):
+def _takes(world: World, one: Occupied, variant: Variant, load: Load, groups: Sequence[Group]) -> bool:
+    room = one.room
+    if untolerated(variant.tolerations, one.node.taints):
         return False
-    pods = _pods_on(world, node)
-    taken = [port for p in pods for port in host_ports_of(p.spec)]
-    if any(a.conflicts_with(b) for a in load.ports for b in taken) or _volumes_exceed(world, node, variant.pod, pods):
-        return False
-    room = _room(load.daemons, node, pods)
     if any(left.nano < 0 for left in room.values()) or any(room.get(n, ZERO) < a for n, a in load.requests.items()):
         return False
-    labels = Requirements.from_labels({**node.labels, HOSTNAME: node.hostname})
-    if not labels.accepts(variant.requirements):
+    if any(a.conflicts_with(b) for a in load.ports for b in one.ports):
         return False
-    both = labels & variant.requirements
+    if _volumes_exceed(world, one.node, variant.pod, one.pods) or not one.labels.accepts(variant.requirements):
+        return False
+    both = one.labels & variant.requirements
     return any(
         both.accepts(alternative) and _topology_allows(both & alternative, variant, groups)
         for alternative in load.volumes or (Requirements(),)
     )
-
-
-def rooms(world: World, daemons: Sequence[DaemonPod]) -> Iterator[Resources]:
-    """What is left on each node that stays, as far as it is known."""
-    for node in state_nodes(world) if world.placements_known else ():
-        if not node.deleting:
-            yield _room(daemons, node, _pods_on(world, node))
-
-
-def _pods_on(world: World, node: StateNode) -> list[Pod]:
-    return [p for p in world.pods if node.node_name and p.spec.node_name == node.node_name and not _over(p)]
-
-
-def _room(daemons: Sequence[DaemonPod], node: StateNode, pods: Sequence[Pod]) -> Resources:
-    used = total((*(requests_of(p.spec) for p in pods), _coming_daemons(daemons, node, pods)))
-    return less(node.allocatable, used)
 
 
 def _over(pod: Pod) -> bool:

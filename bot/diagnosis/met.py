@@ -5,9 +5,10 @@ Mirrors karpenter pkg/controllers/provisioning/scheduling/nodeclaim.go (v1.14).
 
 from dataclasses import dataclass
 
+from bot.diagnosis.indexes import Types
 from bot.diagnosis.releases import FULL_RESERVATION_FALLS_BACK, Version
 from bot.diagnosis.requirements import Requirements
-from bot.diagnosis.space import Space, Types
+from bot.diagnosis.space import Space
 from bot.karpenter import Reason
 from bot.model.labels import RESERVED
 

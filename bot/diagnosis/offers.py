@@ -12,10 +12,9 @@ from typing import Final
 from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.constraints import Partition, pod_constraints
 from bot.diagnosis.edits import Opening, Part, dropped_requirement, edits, limit_part, resource_part
-from bot.diagnosis.existing import rooms
 from bot.diagnosis.quotas import quotas_of
 from bot.diagnosis.remedies import MOST_EDITS, dated, rank, remedies, remedy_of, within_quotas
-from bot.diagnosis.scheduling import Round
+from bot.diagnosis.scheduling import Round, steps
 from bot.diagnosis.state_nodes import NODES
 from bot.diagnosis.what_if import decided
 from bot.model.diagnosis import Constraint, Edit, Editor, Kind, Remedy
@@ -24,7 +23,10 @@ from bot.model.world import Refused
 
 MOST_REMEDIES: Final = 8
 MOST_TRIALS: Final = 200
-"""How many decisions may be taken to check remedies: a bound on time where hundreds of NodePools all refuse."""
+FEWEST_TRIALS: Final = 40
+MOST_STEPS: Final = 4000
+"""How many decisions may be taken to check remedies, and relaxation steps in all of them: bounds on time where hundreds of
+NodePools refuse, or where each decision has a hundred steps."""
 OTHER_NODEPOOL: Final = 300
 """Added to the rank of a remedy that leads to a NodePool which the pod is not meant for."""
 
@@ -39,13 +41,17 @@ class Trials:
     this: Round
     refused: Sequence[Refused]
     _known: dict[tuple[Key, str], bool] = field(default_factory=dict)
+    _most: int = 0
+
+    def __post_init__(self) -> None:
+        self._most = min(MOST_TRIALS, max(FEWEST_TRIALS, MOST_STEPS // len(steps(self.this))))
 
     def helps(self, chosen: Sequence[Edit], nodepool: str) -> bool:
         """Whether the pod gets a node, of that NodePool or one that exists, once the edits are made."""
         key = key_of(chosen), nodepool
         if key not in self._known:
             self._known[key] = (
-                len(self._known) < MOST_TRIALS and not decided(self.this, chosen, nodepool, self.refused).blocked
+                len(self._known) < self._most and not decided(self.this, chosen, nodepool, self.refused).blocked
             )
         return self._known[key]
 
@@ -139,7 +145,7 @@ def _suffices_elsewhere(fewer: Sequence[Edit], pools: Sequence[tuple[Solved, ...
 def _single(pools: Sequence[tuple[Solved, ...]], trials: Trials) -> Ranked | None:
     """One edit that helps though the offering space does not say so: for rules that are not about single offerings, and
     for nodes that exist."""
-    existing = any(rooms(trials.this.world, trials.this.daemons_of_nodes))
+    existing = bool(trials.this.nodes.occupied)
     for position, pool in enumerate(pools):
         found: list[Ranked] = []
         for solved in (one for one in pool if existing or not one.partition.exact):
@@ -188,7 +194,7 @@ def _reductions(wide: Opening, constraint: Constraint, this: Round) -> list[Part
     of_types = dict(wide.left(resource))
     amounts = {
         *(wide.amount_left(resource, i) for i in of_types.values()),
-        *(r.get(resource, ZERO) for r in rooms(this.world, this.daemons_of_nodes)),
+        *(one.room.get(resource, ZERO) for one in this.nodes.occupied),
     }
     lower = sorted((amount for amount in amounts if amount < asked), reverse=True)
     return [part for amount in lower for part in (resource_part(wide, constraint, amount),) if part is not None]

@@ -11,10 +11,10 @@ from bot.diagnosis import conflicts
 from bot.diagnosis.causes import cause_of
 from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.constraints import Partition, partition
+from bot.diagnosis.indexes import bits
 from bot.diagnosis.offers import offers
 from bot.diagnosis.pods import Variant, first_variant, untolerated
 from bot.diagnosis.scheduling import Attempt, Decision, Round, attempt_template
-from bot.diagnosis.space import bits
 from bot.diagnosis.templates import Template, by_weight, template
 from bot.karpenter import Clause, Finding, Refusal, format_refusal
 from bot.model.diagnosis import Cause, Editor, Fact, Kind, PoolVerdict, Remedy
@@ -23,6 +23,8 @@ from bot.model.labels import NODEPOOL, WELL_KNOWN
 from bot.model.world import Refused
 
 MOST_CAUSES: Final = 12
+MOST_PARTITIONS: Final = 400
+"""NodePools times OR-terms of the pod that are explained one by one; of more, each NodePool's last terms."""
 _APART: Final = {
     Kind.POOL_REQUIREMENT: 2.0,
     Kind.POOL_LABEL: 2.0,
@@ -47,6 +49,8 @@ class Explanation:
     causes: tuple[Cause, ...]
     remedies: tuple[Remedy, ...]
     nodepools: tuple[PoolVerdict, ...]
+    cut: bool = False
+    """Whether not every OR-term of the pod was looked at for every NodePool: there are too many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +65,10 @@ class _Pool:
 
 def explain(this: Round, decision: Decision, refused: Sequence[Refused]) -> Explanation:
     """Every NodePool's conflicts and corrections, merged and ordered: the NodePool that the pod is meant for first."""
-    pools = [
-        _case(this, pool, decision, refused)
-        for pool in by_weight(this.world.node_pools)
-        if pool.metadata.name in this.world.catalogues
-    ]
+    resolved = [pool for pool in by_weight(this.world.node_pools) if pool.metadata.name in this.world.catalogues]
+    terms = _or_terms(this, decision)
+    explained = terms[: max(1, MOST_PARTITIONS // max(len(resolved), 1))]
+    pools = [_case(this, pool, decision, explained, refused) for pool in resolved]
     pools.sort(key=lambda p: p.nearness, reverse=True)
     causes: dict[str, Cause] = {}
     verdicts: list[PoolVerdict] = []
@@ -83,7 +86,12 @@ def explain(this: Round, decision: Decision, refused: Sequence[Refused]) -> Expl
     offered = offers(this, [pool.solved for pool in pools], refused)
     order = {name: i for i, name in enumerate(p.name for p in verdicts)}
     told = sorted(causes.values(), key=lambda c: (min(order[n] for n in c.nodepools), _weight(c)))
-    return Explanation(causes=tuple(told[:MOST_CAUSES]), remedies=offered, nodepools=tuple(verdicts))
+    return Explanation(
+        causes=tuple(told[:MOST_CAUSES]),
+        remedies=offered,
+        nodepools=tuple(verdicts),
+        cut=len(explained) < len(terms),
+    )
 
 
 def _key(cause: Cause) -> str:
@@ -96,11 +104,13 @@ def _weight(cause: Cause) -> tuple[int, int, str]:
     return len(cause.constraints), fixed, _key(cause)
 
 
-def _case(this: Round, pool: NodePool, decision: Decision, refused: Sequence[Refused]) -> _Pool:
+def _case(
+    this: Round, pool: NodePool, decision: Decision, terms: Sequence[Variant], refused: Sequence[Refused]
+) -> _Pool:
     built = next((t for t in this.templates if t.pool is pool), None) or template(
         this.world, pool, refused, this.version, this.daemons
     )
-    solved = tuple(_solved(this, built, variant) for variant in _or_terms(this, decision))
+    solved = tuple(_solved(this, built, variant) for variant in terms)
     attempt = next((a for a in decision.refusals if a.template.pool is pool), None)
     return _Pool(template=built, solved=solved, attempt=attempt, nearness=_nearness(this, built, solved))
 

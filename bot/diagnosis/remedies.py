@@ -1,7 +1,7 @@
 """From minimal corrections to Remedies: the edits that relax those constraints, what they open, in which order.
 
 A correction with a constraint that nobody can edit (what EC2 offers, what it refused) is no remedy. The order is a table:
-what a senior engineer would try first has the smaller number.
+what a senior engineer would try first has the smaller number (docs/ranking.md says why).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import product
 from typing import Final
 
+from bot.diagnosis.comparison import compared, gpu_change
 from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.edits import Opening, Part, edits
 from bot.diagnosis.quotas import Quotas
@@ -22,7 +23,6 @@ from bot.model.world import InstanceType, Offering
 
 MOST_EDITS: Final = 3
 """A remedy that needs more edits at once is not the smallest safe patch any more."""
-_GPU_NAME: Final = "karpenter.k8s.aws/instance-gpu-name"
 
 RANK: Final = {
     "reduce-resource": 0,
@@ -45,7 +45,10 @@ RANK: Final = {
 """Smaller is tried first: fix a count, tolerate, widen a pin, drop one, and only then change what others share."""
 PIN_RANK: Final = {ZONE: 0, CAPACITY_TYPE: 1, INSTANCE_TYPE: 4}
 """Among pins: a zone is given up before a capacity type, both before the instance type."""
-GPU_CHANGES: Final = 80
+PIN_RANK_OF_OTHERS: Final = 2
+ANOTHER_EDIT: Final = 60
+"""Added for every edit after the first."""
+GPU_CHANGES: Final = 150
 """Added when the remedy leads to other GPUs than the pod asked for: never first, always said."""
 
 
@@ -86,15 +89,16 @@ def remedy_of(opening: Opening, parts: Sequence[Part]) -> Remedy:
     """The remedy that makes these edits together."""
     opening = _narrowed(opening, parts)
     ids = tuple(part.remedy for part in parts)
+    opened = opens(opening)
     return Remedy(
         id=ids[0] if len(ids) == 1 else "combined",
         relaxes=tuple(sorted(opening.relaxed, key=lambda c: c.id)),
         edits=tuple(part.edit for part in parts),
-        opens=opens(opening),
+        opens=opened,
         nodepool=opening.partition.template.name,
         facts=parts[0].facts if len(parts) == 1 else {"parts": ids},
         parts=tuple((part.remedy, part.facts) for part in parts),
-        cautions=tuple(_cautions(opening, ids)),
+        cautions=tuple(_cautions(opened, ids)),
     )
 
 
@@ -107,37 +111,28 @@ def _narrowed(opening: Opening, parts: Sequence[Part]) -> Opening:
     return Opening(opening.partition, opening.relaxed, rows)
 
 
-def _cautions(opening: Opening, ids: Sequence[str]) -> Iterator[str]:
-    if gpu_changes(opening):
+def _cautions(opened: Opens, ids: Sequence[str]) -> Iterator[str]:
+    if opened.gpus_meant:
         yield "other-gpu"
     if any(RANK.get(i, 0) >= RANK["add-requirement-value"] for i in ids):
         yield "shared-nodepool"
 
 
-def gpu_changes(opening: Opening) -> bool:
-    """Whether the pod named an instance type and the opened types have other GPUs than that one."""
-    space = opening.partition.space
-    pinned = {
-        v
-        for f in opening.partition.filters
-        if f.constraint.subject == INSTANCE_TYPE and f.constraint.kind in (Kind.NODE_SELECTOR, Kind.NODE_AFFINITY)
-        for v in f.constraint.values
-    }
-    known = space.position
-    before = {space.types[known[n]].labels.get(_GPU_NAME) for n in pinned if n in known}
-    return bool(before) and any(t.labels.get(_GPU_NAME) not in before for t in opening.types)
-
-
 def opens(opening: Opening) -> Opens:
     """The launchable offerings that a remedy gives: how many, of which types, where, and the cheapest."""
     space, rows = opening.partition.space, opening.rows
-    best = space.cheapest(rows)
+    found = space.cheapest(rows)
+    best = cheapest(*found) if found else None
+    meant, opened = gpu_change(opening)
     return Opens(
         offerings=rows.bit_count(),
         instance_types=tuple(sorted(t.name for t in opening.types)),
         zones=tuple(sorted({space.slots[s].zone for s in space.slots_of_rows(rows)})),
-        cheapest=cheapest(*best) if best else None,
         capacity_types=tuple(sorted({space.slots[s].capacity_type for s in space.slots_of_rows(rows)})),
+        cheapest=best,
+        compared=compared(opening, best),
+        gpus_meant=meant,
+        gpus_opened=opened,
     )
 
 
@@ -203,9 +198,9 @@ def _priced(
 def rank(remedy: Remedy) -> tuple[float, ...]:
     """The order in which remedies are offered: the table, then what opens more, then what costs less."""
     score = sum(
-        RANK.get(name, 200) + PIN_RANK.get(edit.subject, 2)
+        RANK.get(name, 200) + PIN_RANK.get(edit.subject, PIN_RANK_OF_OTHERS)
         for (name, _), edit in zip(remedy.parts, remedy.edits, strict=True)
     )
-    score += 60 * (len(remedy.edits) - 1) + (GPU_CHANGES if "other-gpu" in remedy.cautions else 0)
+    score += ANOTHER_EDIT * (len(remedy.edits) - 1) + (GPU_CHANGES if "other-gpu" in remedy.cautions else 0)
     price = remedy.opens.cheapest.price_per_hour if remedy.opens.cheapest else None
     return (score, -remedy.opens.offerings, price if price is not None else float("inf"))

@@ -6,17 +6,17 @@ findings (bot.karpenter), so that the message it would log can be predicted.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final
 
 from bot.diagnosis import existing, volumes
 from bot.diagnosis.daemons import DaemonPod, daemon_pods
+from bot.diagnosis.indexes import Types
 from bot.diagnosis.met import Seen, waits_for_reservation
 from bot.diagnosis.pods import HostPort, Variant, host_ports_of, requests_of, untolerated, variants
 from bot.diagnosis.releases import NEWEST, RESOURCES_WITH_OFFERING, Version
 from bot.diagnosis.requirements import Clash, Requirement, Requirements
-from bot.diagnosis.space import Types
 from bot.diagnosis.state_nodes import NODES
 from bot.diagnosis.templates import Template, min_values_unmet, ready_problem, templates, well_known, within_limits
 from bot.diagnosis.topology import Group, Topology, choose
@@ -114,32 +114,30 @@ class Round:
     volumes: tuple[Requirements, ...]
     topology: Topology
     daemons: tuple[DaemonPod, ...]
+    nodes: existing.Nodes
     version: Version = NEWEST
     relax_min_values: bool = False
     term: int | None = None
     """If given, only this required OR-term of the pod is tried, at its place in Karpenter's order."""
+    brief: bool = False
+    """Refusals need no more than their reason: the pod will be relaxed further, and nobody hears of them."""
 
     @property
     def load(self) -> existing.Load:
         """What the pod brings to an existing node."""
-        return existing.Load(
-            requests=self.requests, ports=self.ports, volumes=self.volumes, daemons=self.daemons_of_nodes
-        )
-
-    @property
-    def daemons_of_nodes(self) -> tuple[DaemonPod, ...]:
-        """The DaemonSets' pods by which nodes that exist are judged: as the last NodePool has left them."""
-        return self.templates[-1].daemons_after if self.templates else self.daemons
+        return existing.Load(requests=self.requests, ports=self.ports, volumes=self.volumes)
 
 
 def begin(world: World, pod: Pod, refused: Sequence[Refused], version: Version = NEWEST) -> Round:
     """Prepares the round: NodePools filtered and ordered, requests added up."""
     daemons = daemon_pods(world)
+    built = templates(world, refused, version, daemons)
     return Round(
         world=world,
         pod=pod,
-        templates=templates(world, refused, version, daemons),
+        templates=built,
         daemons=daemons,
+        nodes=existing.Nodes(world, built[-1].daemons_after if built else daemons),
         requests=requests_of(pod.spec),
         ports=host_ports_of(pod.spec),
         volumes=volumes.alternatives_of(volumes.demands(world, pod)),
@@ -159,40 +157,45 @@ def decide(world: World, pod: Pod, refused: Sequence[Refused] = (), version: Ver
 
 def solve(this: Round) -> Decision:
     """Tries the pod as written, then each relaxation, as trySchedule does; the last refusals are the ones it reports."""
-    if this.pod.spec.resource_claims and this.world.settings.ignore_dra_requests:
-        return Decision(nothing_left=(DynamicResourcesUnsupported(),))
     if all(ready_problem(pool) for pool in this.world.node_pools):
         return Decision(no_nodepools=True)  # Karpenter ends its round here, existing nodes unseen
+    if this.pod.spec.resource_claims and this.world.settings.ignore_dra_requests:
+        return Decision(nothing_left=(DynamicResourcesUnsupported(),))
     refusals: tuple[Attempt, ...] = ()
     tried: Variant | None = None
-    for variant in variants(
-        this.pod,
-        respect_preferences=this.world.settings.preference_policy != "Ignore",
-        tolerate_preferences=any(
-            taint.effect == "PreferNoSchedule"
-            for pool in this.world.node_pools
-            for taint in pool.spec.template.spec.taints
-        ),
-    ):
+    every = steps(this)
+    for variant in every:
         if this.term is not None and variant.terms and variant.terms[0][0] != this.term:
             continue
         tried = variant
+        trying = this if variant is every[-1] else replace(this, brief=True)
         groups = this.topology.groups(variant)
-        node = existing.fitting_node(this.world, variant, this.load, groups)
+        node = this.nodes.fitting(variant, this.load, groups)
         if node:
             return Decision(node=node, variant=variant)
         if not this.templates:
             continue
         refusals = ()
         for template in this.templates:
-            attempt = attempt_template(this, template, variant, groups)
+            attempt = attempt_template(trying, template, variant, groups)
             if attempt.launches:
-                return Decision(launch=attempt, refusals=refusals, variant=variant)
+                earlier = this.templates[: len(refusals)]
+                told = tuple(attempt_template(this, one, variant, groups) for one in earlier)
+                return Decision(launch=attempt, refusals=told, variant=variant)
             refusals = (*refusals, attempt)
             if attempt.deferred:
                 return Decision(refusals=(attempt,), variant=variant)
     nothing: tuple[Finding, ...] = () if this.templates else (AllFilteredOut(),)
     return Decision(refusals=refusals, variant=tried, nothing_left=nothing)
+
+
+def steps(this: Round) -> list[Variant]:
+    """The pod as written and every relaxation of it."""
+    soft_taints = any(
+        taint.effect == "PreferNoSchedule" for pool in this.world.node_pools for taint in pool.spec.template.spec.taints
+    )
+    respect = this.world.settings.preference_policy != "Ignore"
+    return list(variants(this.pod, respect_preferences=respect, tolerate_preferences=soft_taints))
 
 
 def attempt_template(this: Round, template: Template, variant: Variant, groups: Sequence[Group]) -> Attempt:
@@ -350,6 +353,8 @@ def _filter_types(this: Round, template: Template, types: Types, requirements: R
 def _refusal(
     this: Round, reason: Reason, requirements: Requirements, overheads: Sequence[Resources], keys: tuple[str, ...]
 ) -> InstanceTypeRefusal:
+    if this.brief:
+        return InstanceTypeRefusal(reason=reason)
     names = {name for overhead in overheads for name in overhead}
     common = {n: min(o[n] for o in overheads) for n in names if all(n in o for o in overheads)}
     low = total((common, this.requests))

@@ -4,28 +4,19 @@ Bit `slot * len(types) + type` stands for one offering. A set of types is an int
 one multiplication; so every filter, verdict and what-if is a few ANDs, however many offerings a region has.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import islice
 
+from bot.diagnosis.indexes import Axis, Ladder, Memo, Types, bits
 from bot.diagnosis.requirements import Requirement, Requirements
 from bot.model.labels import WELL_KNOWN
 from bot.model.quantities import ZERO, Quantity, Resources
 from bot.model.world import Catalogue, InstanceType, Offering, Refused, Unavailable
 
-Types = int
-"""A set of instance types: bit i is `Space.types[i]`."""
 Rows = int
 """A set of offerings: bit s*n+i is type i in slot s."""
-
-
-def bits(mask: int) -> Iterator[int]:
-    """The positions of the set bits, ascending."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,74 +27,6 @@ class Slot:
     capacity_type: str
     reservation_id: str
     requirements: Requirements
-
-
-class Axis:
-    """One label over all types: which types have which value, which say DoesNotExist, which do not define it."""
-
-    def __init__(self, types: Sequence[InstanceType], key: str) -> None:
-        self.having: dict[str, Types] = {}
-        self.absent: Types = 0
-        self.undefined: Types = 0
-        self.several: bool = False
-        self._met: dict[Requirement, Types] = {}
-        for i, instance_type in enumerate(types):
-            values = instance_type.labels.get(key)
-            if values is None:
-                self.undefined |= 1 << i
-            elif not values:
-                self.absent |= 1 << i
-            else:
-                self.several |= len(values) > 1
-                for value in values:
-                    self.having[value] = self.having.get(value, 0) | 1 << i
-
-    def meeting(self, requirement: Requirement) -> Types:
-        """The types on which Karpenter finds no conflict with the requirement."""
-        known = self._met.get(requirement)
-        if known is None:
-            known = self._met[requirement] = self._meeting(requirement)
-        return known
-
-    def _meeting(self, requirement: Requirement) -> Types:
-        met = self.undefined | (self.absent if requirement.operator in ("NotIn", "DoesNotExist") else 0)
-        if requirement.complement:
-            for value, types in self.having.items():
-                if value in requirement:
-                    met |= types
-        else:
-            for value in requirement.values:
-                met |= self.having.get(value, 0)
-        return met
-
-
-class Ladder:
-    """What each type has of one resource, sorted, so that "at least this much" is one look-up."""
-
-    def __init__(self, having: Iterable[Resources], resource: str) -> None:
-        amounts = sorted(
-            ((amounts[resource].nano, i) for i, amounts in enumerate(having) if resource in amounts), reverse=True
-        )
-        self._steps: list[int] = []
-        self._at_least: list[Types] = []
-        reached = 0
-        for nano, i in amounts:
-            reached |= 1 << i
-            if self._steps and self._steps[-1] == -nano:
-                self._at_least[-1] = reached
-            else:
-                self._steps.append(-nano)
-                self._at_least.append(reached)
-
-    @property
-    def having(self) -> Types:
-        """The types that name the resource."""
-        return self._at_least[-1] if self._at_least else 0
-
-    def at_least(self, nano: int) -> Types:
-        """The types with that much or more (those without the resource have none of it)."""
-        found = bisect_left(self._steps, -nano + 1)
-        return self._at_least[found - 1] if found else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +49,7 @@ class Space:
     _amounts: dict[str, tuple[int, ...]]
     _by_price: dict[int, tuple[int, ...]]
     _slots_met: dict[Requirement, int]
+    _memo: Memo
 
     @cached_property
     def all_types(self) -> Types:
@@ -154,6 +78,10 @@ class Space:
     def position(self) -> Mapping[str, int]:
         """Type name to its bit."""
         return {t.name: i for i, t in enumerate(self.types)}
+
+    @cached_property
+    def _by_name(self) -> tuple[int, ...]:
+        return tuple(sorted(range(len(self.types)), key=lambda i: self.types[i].name))
 
     @cached_property
     def slot_keys(self) -> frozenset[str]:
@@ -199,9 +127,32 @@ class Space:
         """Types with that much allocatable of one resource; every type has nothing of anything."""
         if amount.nano <= 0:
             return self.all_types
+        return self._ladder(resource).at_least(amount.nano)
+
+    def _ladder(self, resource: str) -> Ladder:
         if resource not in self._ladders:
             self._ladders[resource] = Ladder((t.allocatable for t in self.types), resource)
-        return self._ladders[resource].at_least(amount.nano)
+        return self._ladders[resource]
+
+    def most(self, resource: str, types: Types) -> tuple[Quantity, InstanceType | None]:
+        """The most that any of these types has allocatable of a resource, and the last by name of those that have it."""
+        return self._memo.of((resource, types), lambda: self._most(resource, types))
+
+    def _most(self, resource: str, types: Types) -> tuple[Quantity, InstanceType | None]:
+        ladder = self._ladder(resource)
+        nano, having = ladder.most(types)
+        if nano <= 0:  # those that lack the resource have nothing of it
+            lacking = types & ~ladder.having
+            having = lacking if lacking and nano else lacking | having
+        best = max((self.types[i] for i in bits(having)), key=lambda t: t.name, default=None)
+        return (best.allocatable.get(resource, ZERO) if best else ZERO), best
+
+    def names(self, types: Types, most: int) -> tuple[str, ...]:
+        """The first so many names of these types, by name."""
+        return self._memo.of((types, most), lambda: tuple(islice(self._named(types), most)))
+
+    def _named(self, types: Types) -> Iterator[str]:
+        return (self.types[position].name for position in self._by_name if types >> position & 1)
 
     def types_within(self, resource: str, most: Quantity) -> Types:
         """Types whose whole capacity of one resource is no more than that; one that lacks it has nothing of it."""
@@ -224,6 +175,9 @@ class Space:
 
     def cheapest(self, rows: Rows) -> tuple[InstanceType, Offering] | None:
         """Of some rows the one with the lowest price; without any price, the first by name and zone."""
+        return self._memo.of(("cheapest", rows), lambda: self._cheapest(rows))
+
+    def _cheapest(self, rows: Rows) -> tuple[InstanceType, Offering] | None:
         best: tuple[tuple[float, str, str], InstanceType, Offering] | None = None
         for s in self.slots_of_rows(rows):
             types = rows >> s * len(self.types) & self.all_types
@@ -278,7 +232,7 @@ class Space:
 
     def rows_of_types(self, types: Types) -> Rows:
         """All offerings of those types."""
-        return types * self.spread & self.rows
+        return self._memo.of(types, lambda: types * self.spread & self.rows)
 
     def rows_of_slots(self, slots: Sequence[int]) -> Rows:
         """All offerings in those slots."""
@@ -359,6 +313,7 @@ def indexed(catalogue: Catalogue) -> Space:
         _amounts={},
         _by_price={},
         _slots_met={},
+        _memo=Memo(),
     )
 
 

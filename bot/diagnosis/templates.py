@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.diagnosis.daemons import DaemonPod, Daemons, Grounds, overhead_groups
+from bot.diagnosis.indexes import Types
 from bot.diagnosis.releases import MIN_VALUES_WITHIN, Version
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
-from bot.diagnosis.space import Space, Types, indexed
+from bot.diagnosis.space import Space, indexed
 from bot.diagnosis.state_nodes import capacity_of_pools
 from bot.model.karpenter import NodePool
 from bot.model.labels import (

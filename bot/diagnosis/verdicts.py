@@ -25,6 +25,7 @@ _VERSION: Final = re.compile(r"v?(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?", re.ASCII
 KARPENTER_REFUSES: Final = "karpenter-refuses"
 KARPENTER_SAYS_OTHERWISE: Final = "karpenter-says-otherwise"
 BY_CHANCE: Final = "by-chance"
+TERMS_CUT: Final = "terms-cut"
 NO_CATALOGUE: Final = "no-instance-types"
 
 _IGNORED: Final[Mapping[type[Finding], str]] = {

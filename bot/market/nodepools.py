@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from typing import Final
 
 from bot.diagnosis.history import History, read_history, refused_offerings
+from bot.diagnosis.indexes import bits
 from bot.diagnosis.instance_offerings import on_demand_prices, spot_prices
 from bot.diagnosis.remedies import cheapest, priced
-from bot.diagnosis.space import bits
 from bot.diagnosis.state_nodes import StateNode, state_nodes
 from bot.diagnosis.templates import Template, by_weight, ready_problem, within_limits
 from bot.karpenter import LaunchFailure, Signal, SignalKind

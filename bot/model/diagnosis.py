@@ -133,14 +133,31 @@ class Cheapest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """The cheapest of what the pod asks for, and how much more (less: negative) an hour the remedy's cheapest costs."""
+
+    instance_type: str
+    capacity_type: str
+    price_per_hour: float
+    difference: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opens:
-    """What a remedy makes launchable."""
+    """What a remedy makes launchable.
+
+    `compared`: beside what was asked for, where it costs something else. `gpus_meant` and `gpus_opened`: the GPUs that were
+    asked for and those that come instead, where they differ.
+    """
 
     offerings: int
     instance_types: tuple[str, ...]
     zones: tuple[str, ...]
     cheapest: Cheapest | None = None
     capacity_types: tuple[str, ...] = ()
+    compared: Compared | None = None
+    gpus_meant: tuple[str, ...] = ()
+    gpus_opened: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,10 +63,10 @@ class Phrases:
         """The sentence without markup."""
         return plain(self.line(key, **values))
 
-    def said(self, prefix: str, text: str) -> Markup:
+    def said(self, prefix: str, text: str, **values: object) -> Markup:
         """What the diagnosis names by an id (a note, a caution), in words; a text that is no known id, as it is."""
         key = f"{prefix}.{text}"
-        return self.marked(key) if self.has(key) else mark(text)
+        return self.marked(key, **values) if self.has(key) else mark(text)
 
 
 def read_catalogue(file: str, text: str) -> tuple[tuple[Sentence, ...], tuple[Problem, ...]]:

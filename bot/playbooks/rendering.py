@@ -205,7 +205,8 @@ def _provenance(constraint: Constraint) -> Provenance:
 
 def _remedy(remedy: Remedy, phrases: Phrases) -> RenderedRemedy:
     patch = remedy.patch
-    cautions = [parse_line(phrases.said("caution", caution)) for caution in remedy.cautions]
+    gpus = {"before": remedy.opens.gpus_meant, "after": remedy.opens.gpus_opened}
+    cautions = [parse_line(phrases.said("caution", caution, **gpus)) for caution in remedy.cautions]
     own = f"remedy.{remedy.id}.caution"
     if phrases.has(own):
         cautions += phrases.lines(own, **remedy.facts)
@@ -298,6 +299,7 @@ def _opens(remedy: Remedy, phrases: Phrases) -> Markup:
         instance_types=opens.instance_types,
         zones=opens.zones,
         cheapest=opens.cheapest,
+        compared=opens.compared,
     )
 
 

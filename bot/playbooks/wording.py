@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Final
 
-from bot.model.diagnosis import Change, Cheapest, Verdict
+from bot.model.diagnosis import Change, Cheapest, Compared, Verdict
 from bot.playbooks.approving import APPROVALS
 from bot.playbooks.contract import REMEDIES
 from bot.playbooks.explained import EXPLAINED
@@ -18,6 +18,7 @@ _CHEAPEST: Final = Cheapest(
     price_per_hour=5.52976,
     as_of="2025-12-28",
 )
+_COMPARED: Final = Compared(instance_type="g6e.xlarge", capacity_type="spot", price_per_hour=0.81, difference=4.72)
 _POD: Final = SimpleNamespace(namespace="default", name="llama-3-8b-node-0-1-z49j4")
 _EDIT: Final = {
     "object": "NodePool gpu",
@@ -72,6 +73,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
         "instance_types": ("g6e.8xlarge",),
         "zones": ("ap-northeast-2a", "ap-northeast-2b"),
         "cheapest": _CHEAPEST,
+        "compared": _COMPARED,
     },
     "remedy-where": {"object": "TrainJob default/llama-3-8b"},
     "remedy-by-hand": {"why": "the pod has no owner"},
@@ -126,7 +128,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
 # have the same ones, save those whose ids are English words themselves.
 OPEN_PREFIXES: Final[Mapping[str, Mapping[str, object]]] = {
     "amount.": {"n": 2, "resource": "example.com/device"},
-    "caution.": {},
+    "caution.": {"before": ("l40s",), "after": ("a100", "h100")},
     "missing-what.": {},
     "missing-why.": {},
     "note.": {},

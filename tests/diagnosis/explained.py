@@ -60,9 +60,9 @@ def explained(world: World, pod: Pod, case: dict[str, Any] | None = None) -> Exp
     return Explained(this=this, decision=decision, told=explain(this, decision, ()), case=case)
 
 
-def from_generator(seed: int, count: int) -> Iterator[Explained]:
+def from_generator(seed: int, count: int, feature: str | None = None) -> Iterator[Explained]:
     """The blocked single pods among so many cases of a seed."""
-    for case in generate(seed, count):
+    for case in generate(seed, count, feature=feature):
         try:
             world, pods = world_of(case)
         except MalformedObjectError:

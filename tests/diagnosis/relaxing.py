@@ -324,10 +324,14 @@ def carried(constraint: Constraint) -> bool:
 def settled(this: Round, pool: NodePool, conflict: Collection[Constraint]) -> bool:
     """Whether the conflict stands for itself, so that dropping conditions outside it changes nothing about it.
 
-    Three things of Karpenter's do not: a contradiction on one label reads as DoesNotExist, which a third condition can
-    turn into a conflict or undo; a topology rule is counted by what the pod asks of its label; and a preference (a
-    PreferNoSchedule taint too) gives way as soon as nothing harder is left to give up.
+    Four things of Karpenter's do not: a contradiction on one label reads as DoesNotExist, which a third condition can
+    turn into a conflict or undo; a topology rule is counted by what the pod asks of its label; a preference (a
+    PreferNoSchedule taint too) gives way as soon as nothing harder is left to give up; and what a DaemonSet with several
+    OR-terms takes depends on all types that its NodePool looks at.
     """
+    either = any(len(daemon.variant.terms) > 1 for daemon in this.daemons)
+    if either and any(c.kind in (Kind.RESOURCE, Kind.DAEMON_OVERHEAD, Kind.HOST_PORT) for c in conflict):
+        return False
     term = term_of(conflict)
     asks = Requirements(a.requirement for a in variant_of(this.pod, term).asks)
     own = pool_requirements(pool)

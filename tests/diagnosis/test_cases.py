@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from bot.catalogues import Catalogues
-from bot.diagnosis.instance_types import for_auto_mode
 from bot.diagnosis.remedies import RANK
 from bot.model.diagnosis import Cause, Diagnosis, Fact, Remedy
 from bot.model.labels import AUTO_MODE_LABELS, AWS_DOMAIN
@@ -170,7 +169,7 @@ def test_remedies_name_a_price_with_its_date() -> None:
 def test_auto_mode_has_its_own_instance_labels() -> None:
     auto = next(case for case in RECORDED if case.name == "auto-mode")
     world = Catalogues().of(read_snapshot(auto.folder, datetime(2026, 1, 1, tzinfo=UTC)))
-    renamed = for_auto_mode(next(iter(world.catalogues.values())))
+    renamed = next(iter(world.catalogues.values()))
     labels = {key for instance_type in renamed for key in instance_type.labels}
     assert labels >= AUTO_MODE_LABELS
     assert not [key for key in labels if key.startswith(AWS_DOMAIN)]

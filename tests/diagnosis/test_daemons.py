@@ -71,7 +71,7 @@ def test_a_term_that_one_type_does_not_meet_is_given_up_for_the_types_after_it()
 def test_and_for_the_nodepools_and_nodes_after_it() -> None:
     seen = world("arm64", "amd64", pools=("b", "a"))
     assert running_on(seen) == [["first", "second"], ["second"]]
-    (daemon,) = begin(seen, Pod(), (), NEWEST).daemons_of_nodes
+    (daemon,) = begin(seen, Pod(), (), NEWEST).templates[-1].daemons_after
     assert [index for index, _ in daemon.variant.terms] == [1]
     (untouched,) = daemon_pods(seen)
     assert [index for index, _ in untouched.variant.terms] == [0, 1]

@@ -24,7 +24,7 @@ from bot.diagnosis.refusal import message_of, types_left
 from bot.diagnosis.releases import NEWEST
 from bot.diagnosis.scheduling import Decision, decide
 from bot.diagnosis.validation import not_provisionable
-from bot.karpenter import TaintNotTolerated
+from bot.karpenter import DynamicResourcesUnsupported, TaintNotTolerated
 from bot.model.kubernetes import Pod
 from bot.model.objects import MalformedObjectError
 from bot.model.quantities import ZERO
@@ -34,6 +34,8 @@ from tests.oracle.generate import generate
 from tests.oracle.verdicts import Verdict
 from tests.oracle.worlds import world_of
 
+_OF_THE_POD: Final = message_of((DynamicResourcesUnsupported(),), NEWEST)
+"""Said before any NodePool is tried; the oracle gives it to the NodePool where there is only one."""
 SAMPLES: Final = 24
 """How often Karpenter is asked again before a difference is called one."""
 
@@ -91,7 +93,8 @@ def theirs(verdict: Verdict, pod: str) -> Answer:
         return Answer(verdict=word, nodepool=claim.node_pool, instance_types=tuple(sorted(claim.instance_types)))
     if word == "blocked":
         error = verdict.pod_errors[pod]
-        parts = tuple((p.node_pool, p.causes) for p in error.node_pools) or (("", error.causes),)
+        of_pools = () if error.causes == (_OF_THE_POD,) else error.node_pools
+        parts = tuple((p.node_pool, p.causes) for p in of_pools) or (("", error.causes),)
         return Answer(verdict=word, messages=parts)
     return Answer(verdict=word)
 

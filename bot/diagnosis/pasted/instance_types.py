@@ -17,11 +17,11 @@ from msgspec.structs import replace as changed
 from bot.diagnosis import conflicts
 from bot.diagnosis.causes import COUNTED, cause_of, named
 from bot.diagnosis.constraints import Partition, partition
+from bot.diagnosis.indexes import bits
 from bot.diagnosis.instance_types import resolve
 from bot.diagnosis.pasted.told import cause
 from bot.diagnosis.pods import first_variant
 from bot.diagnosis.scheduling import begin
-from bot.diagnosis.space import bits
 from bot.diagnosis.templates import template
 from bot.karpenter import Clause, InstanceTypeRefusal, Operator, PrintedRequirement, Reason
 from bot.model.diagnosis import Cause, Constraint, Fact, Kind
