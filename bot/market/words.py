@@ -135,7 +135,7 @@ def state_of(row: OfferingRow, phrases: Phrases) -> str:
         until = row.mark.until.strftime("%H:%M") if row.mark.until else "?"
         return phrases.text("market.state.refused", until=until)
     code = "no-addresses" if row.free_addresses == 0 else "over-quota" if row.quota_short else ""
-    if not code and row.metric_unavailable:
+    if not code and row.metric_unavailable and row.pools:
         code = "metric"
     if not code and row.reservation is not None:
         return phrases.text("market.state.reserved", free=row.reservation.available_instance_count)

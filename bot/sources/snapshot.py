@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from bot.karpenter.metrics import unavailable_offerings
 from bot.model.ec2 import (
     AvailabilityZone,
     CapacityBlockOffering,
@@ -140,6 +141,7 @@ def read_snapshot(folder: Path, now: datetime) -> World:
         karpenter_log=tuple(log),
         ec2=Ec2Facts(**{"region": controller.region} | ec2),
         placements_known=_placements_known(meta, found),
+        unavailable_in_metrics=_unavailable(folder),
         missing=(*_absent(found, stems, log), *gaps, *controller.missing),
         **fields,
     )
@@ -224,6 +226,12 @@ def _read_ec2(folder: Path, region: str) -> tuple[dict[str, Any], list[Missing]]
         except MalformedObjectError as error:
             raise SnapshotError(f"{shown}: {one.key}: {error}") from error
     return facts, gaps
+
+
+def _unavailable(folder: Path) -> frozenset[tuple[str, str, str]]:
+    """What Karpenter's metrics page, kept as `*.prom`, calls unavailable."""
+    pages = (read_text(file, file.name) for file in sorted(folder.glob("*.prom")))
+    return frozenset(offering for page in pages for offering in unavailable_offerings(page))
 
 
 def _placements_known(meta: Mapping[str, str], found: Sorted) -> bool:

@@ -165,3 +165,20 @@ def test_recorded_answers_of_the_further_calls_are_read(capfd: pytest.CaptureFix
         json.loads(run(capfd, "offerings", "p5", "--snapshot", str(folder), "-o", "json")[1])["capacityBlocks"][0]["id"]
         == "cbr-1"
     )
+
+
+def test_what_karpenters_metrics_call_unavailable_is_said(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "case"
+    shutil.copytree(CASE, folder)
+    name = "karpenter_cloudprovider_instance_type_offering_available"
+    samples = [
+        f'{name}{{capacity_type="on-demand",instance_type="g6e.48xlarge",zone="ap-northeast-2a"}} 0',
+        f'{name}{{capacity_type="on-demand",instance_type="g6e.48xlarge",zone="ap-northeast-2b"}} 1',
+        f"{name} 0",
+        f"# HELP {name} nonsense {{",
+    ]
+    (folder / "karpenter.prom").write_text("\n".join(samples))
+    rows = json.loads(run(capfd, "offerings", "g6e.48xlarge", "--snapshot", str(folder), "-o", "json")[1])["offerings"]
+    told = {(o["zone"][-1], o["capacityType"]) for o in rows if o["unavailableInMetrics"]}
+    assert told == {("a", "on-demand")}
+    assert "unavailable (metrics)" in run(capfd, "offerings", "g6e.48xlarge", "--snapshot", str(folder))[1]

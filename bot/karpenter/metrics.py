@@ -1,0 +1,19 @@
+"""Karpenter's metrics page -> the offerings that it holds for unavailable.
+
+Home (aws/karpenter-provider-aws): pkg/providers/instancetype/metrics.go, InstanceTypeOfferingAvailable: 1 or 0 by
+instance_type, capacity_type and zone. It says that Karpenter would not launch it, never why.
+"""
+
+import re
+from typing import Final
+
+METRIC: Final = "karpenter_cloudprovider_instance_type_offering_available"
+_SAMPLE: Final = re.compile(rf"^{METRIC}\{{([^}}]*)\}} 0(?:\.0)?(?: \d+)?$", re.MULTILINE)
+_LABEL: Final = re.compile(r'([a-z_]+)="([^"\\]*)"')
+
+
+def unavailable_offerings(page: str) -> frozenset[tuple[str, str, str]]:
+    """(instance type, zone, capacity type) of every sample that is 0, in Prometheus' text format. Never raises."""
+    found = (dict(_LABEL.findall(labels)) for labels in _SAMPLE.findall(page))
+    keys = ("instance_type", "zone", "capacity_type")
+    return frozenset((one[keys[0]], one[keys[1]], one[keys[2]]) for one in found if all(key in one for key in keys))
