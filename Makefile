@@ -63,6 +63,10 @@ bench: setup ## measured figures, never asserted
 crash-matrix: setup ## 1,000 processes killed at every step of applying a change, on SQLite and PostgreSQL (KILLS=n)
 	@$(BIN)/python -m tests.crash $(or $(KILLS),1000)
 
+bench-storm: setup ## 1,000 alerts in a minute at a fake Slack with its limits, the bot killed three times (3 minutes)
+	@$(BIN)/python -m tests.bench_storm
+	@$(BIN)/python -m tests.bench_storm --kills 3
+
 LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 lock: ## recompile the lock files from pyproject.toml, keeping every pin that still fits (LOCK_FLAGS=--upgrade: newest)
@@ -74,4 +78,4 @@ lock: ## recompile the lock files from pyproject.toml, keeping every pin that st
 
 include tests/cluster/cluster.mk tests/oracle/oracle.mk
 
-.PHONY: manifests sbom audit help setup demo test native golden lint bench crash-matrix lock
+.PHONY: bench-storm manifests sbom audit help setup demo test native golden lint bench crash-matrix lock

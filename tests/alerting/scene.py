@@ -83,6 +83,7 @@ async def attended(
     watch_minutes: float = 0.0,
     clock: Callable[[], datetime] = wall_clock,
     mode: str = "socket",
+    port: int = 0,
 ) -> AsyncIterator[Door]:
     """The bot until the block ends; what it keeps stays in the folder for the next."""
     async with open_store(f"sqlite:///{folder / 'alerts.sqlite3'}") as store:
@@ -99,7 +100,7 @@ async def attended(
             )
         )
         behind = Behind(services=Scripted(), verbs={"settings": part.settings}, parts=(part,))
-        config: Config = config_for(slack, mode)
+        config: Config = config_for(slack, mode, port=port)
         async with opened(config, behind, api_url=slack.api_url) as door:
             if mode == "http":
                 slack.post_to(f"http://127.0.0.1:{door.port}/slack/events")
