@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from typing import Final
 
+from bot.diagnosis.departure import Departure
 from bot.diagnosis.pasted import Explanation
+from bot.diagnosis.shields import Shield
+from bot.diagnosis.timeline import Moment
 from bot.karpenter import Signal
 from bot.model.diagnosis import Cause, Constraint, Diagnosis, Edit, Fact, Json, Opens, PoolVerdict, Remedy, Statement
 from bot.model.objects import ObjectRef
@@ -59,6 +62,47 @@ def explanation_as_json(
         "missing": [str(gap) for gap in missing],
         "playbookProblems": [str(problem) for problem in rendered.problems],
     }
+
+
+def departure_as_json(departure: Departure, rendered: Rendered) -> dict[str, Json]:
+    """The answer of `why-gone`. Times are RFC 3339; `pods` are `namespace/name`."""
+    found = departure.diagnosis
+    causes = zip(found.causes, rendered.causes, strict=True)
+    remedies = zip(found.remedies, rendered.remedies, strict=True)
+    return {
+        "subject": {"kind": departure.subject.kind, **_named(departure.subject)},
+        "node": departure.node or None,
+        "nodeclaim": departure.nodeclaim or None,
+        "nodepool": departure.nodepool or None,
+        "state": departure.state,
+        "reason": departure.reason or None,
+        "decided": departure.decided.isoformat() if departure.decided else None,
+        "summary": rendered.summary,
+        "pods": list(departure.pods),
+        "jobs": list(departure.jobs),
+        "timeline": [
+            _moment(one, plain(line)) for one, line in zip(departure.timeline, rendered.timeline, strict=True)
+        ],
+        "shields": [_shield(one, plain(line)) for one, line in zip(departure.shields, rendered.shields, strict=True)],
+        "causes": [_cause(cause, plain(words.headline)) for cause, words in causes],
+        "remedies": [_remedy(remedy, plain(words.summary)) for remedy, words in remedies],
+        "missing": [str(gap) for gap in found.missing],
+        "playbookProblems": [str(problem) for problem in rendered.problems],
+    }
+
+
+def _named(subject: ObjectRef) -> dict[str, str]:
+    return {"namespace": subject.namespace, "name": subject.name}
+
+
+def _moment(one: Moment, words: str) -> Json:
+    time = one.time.isoformat() if one.time else None
+    facts = _facts(one.facts.items())
+    return {"time": time, "what": one.what, "source": one.source, "times": one.times, "words": words, "facts": facts}
+
+
+def _shield(one: Shield, words: str) -> Json:
+    return {"id": one.id, "state": one.state, "words": words, "facts": _facts(one.facts.items())}
 
 
 def _signal(signal: Signal) -> Json:

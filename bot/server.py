@@ -19,11 +19,13 @@ from bot.approving.proposing import Terms
 from bot.approving.service import Service, WordedClusters
 from bot.catalogues import Catalogues
 from bot.config import ClusterConfig, Config, ConfigError, SlackConfig, load_config
+from bot.departing import why_gone
 from bot.failures import failed
 from bot.market_verbs import market_verbs
 from bot.model.diagnosis import Diagnosis
 from bot.playbooks import Phrases, Playbooks, Rendered, check_playbooks, render
 from bot.playbooks.focus import focused
+from bot.remembering import Keeper, Memory
 from bot.replicas import Housekeeping, StoreBook, as_evidence, evidence_in
 from bot.slack import serving
 from bot.slack.floor import Part
@@ -251,12 +253,18 @@ class Bot:
 
 def verbs(bot: Bot) -> Mapping[str, Verb]:
     """Every verb of `bot.slack.questions.VERBS` with what answers it."""
-    return {"audit": bot.changes.audit(bot.playbooks), **market_verbs(bot.desk), "settings": bot.alerts.settings}
+    gone = why_gone(bot.desk, Memory(bot.store), bot.config, bot.playbooks)
+    return {
+        "audit": bot.changes.audit(bot.playbooks),
+        **market_verbs(bot.desk),
+        "settings": bot.alerts.settings,
+        "why-gone": gone,
+    }
 
 
 def parts(bot: Bot) -> Sequence[Part]:
     """The features with listeners, routes or work of their own, in the order in which they start."""
-    return (Proposals(bot.changes), bot.alerts)
+    return (Proposals(bot.changes), bot.alerts, Keeper(bot.desk, bot.config, bot.store))
 
 
 def _changes(config: Config, playbooks: Playbooks, store: Store, desk: Desk) -> Service:

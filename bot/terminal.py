@@ -25,6 +25,8 @@ def render_text(rendered: Rendered, phrases: Phrases, *, width: int = WIDTH, col
     first = rendered.causes[:1]
     for cause in first:
         page.lines(phrases.text("heading.because"), cause.because)
+    page.lines(phrases.text("heading.timeline"), rendered.timeline)
+    page.lines(phrases.text("heading.shields"), rendered.shields)
     page.lines(phrases.text("heading.also"), _also(rendered.other_causes))
     own = next((cause.remedies for cause in first if cause.remedies), ())
     if own:

@@ -9,6 +9,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "why": ("bot.commands.why", "why a pod is Pending"),
     "offerings": ("bot.commands.offerings", "what EC2 has of an instance type or family, where, at what price"),
     "nodepools": ("bot.commands.nodepools", "what each NodePool can launch, has launched, has left, what went wrong"),
+    "why-gone": ("bot.commands.why_gone", "why a node went away, and what would have kept it"),
     "explain": ("bot.commands.explain", "what pasted log lines or events of Karpenter prove"),
     "instance-types": ("bot.commands.instance_types", "the instance types as Karpenter sees them for an EC2NodeClass"),
     "alert": ("bot.commands.alert", "what is read from an alert in Slack (one message event on standard input)"),

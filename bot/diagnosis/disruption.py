@@ -119,7 +119,7 @@ def _lost(world: World, pod: Pod, signal: Signal, node: str, pods: tuple[str, ..
     pool = _pool_of(world, pod, signal, node)
     protected = pod.metadata.annotations.get(DO_NOT_DISRUPT) == "true"
     disruption = pool.spec.disruption if pool else Disruption()
-    conditions = tuple(_conditions(pod, pool, protected=protected))
+    conditions = tuple(letting_go(pod, pool, protected=protected))
     time = signal.time.isoformat() if signal.time else ""
     names = (pool.metadata.name,) if pool else ()
     cause = Cause(
@@ -135,6 +135,7 @@ def _lost(world: World, pod: Pod, signal: Signal, node: str, pods: tuple[str, ..
             "do_not_disrupt": protected,
             "pods": pods,
             "time": time,
+            "field": "",
         },
         evidence=(
             f"Karpenter {time} {signal.message}: {node}",
@@ -143,12 +144,12 @@ def _lost(world: World, pod: Pod, signal: Signal, node: str, pods: tuple[str, ..
         nodepools=names,
     )
     voluntary = _reason(signal).casefold() in VOLUNTARY
-    return Loss(cause=cause, remedies=tuple(_keeping(conditions, names)) if voluntary else ())
+    return Loss(cause=cause, remedies=tuple(keeping(conditions, names)) if voluntary else ())
 
 
-def _conditions(pod: Pod, pool: NodePool | None, *, protected: bool) -> Iterator[Constraint]:
+def letting_go(pod: Pod | None, pool: NodePool | None, *, protected: bool) -> Iterator[Constraint]:
     """What let the node go: a pod that does not object, a NodePool that consolidates nodes in use."""
-    if not protected:
+    if pod is not None and not protected:
         yield Constraint(
             id=f"pod/metadata.annotations[{DO_NOT_DISRUPT}]",
             kind=Kind.DISRUPTION,
@@ -173,7 +174,7 @@ def _conditions(pod: Pod, pool: NodePool | None, *, protected: bool) -> Iterator
         )
 
 
-def _keeping(conditions: Sequence[Constraint], nodepools: tuple[str, ...]) -> Iterator[Remedy]:
+def keeping(conditions: Sequence[Constraint], nodepools: tuple[str, ...]) -> Iterator[Remedy]:
     """The two settings that keep a node under a running job (both were in the page that this project began with)."""
     for condition in conditions:
         if condition.subject == DO_NOT_DISRUPT:

@@ -16,6 +16,7 @@ from bot.model.kubernetes import (
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
+    PodDisruptionBudget,
     StorageClass,
     Workload,
 )
@@ -170,6 +171,7 @@ class World:
     volumes: tuple[PersistentVolume, ...] = ()
     storage_classes: tuple[StorageClass, ...] = ()
     csi_nodes: tuple[CSINode, ...] = ()
+    pod_disruption_budgets: tuple[PodDisruptionBudget, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     workloads: tuple[Workload, ...] = ()
     others: tuple[ObjectRef, ...] = ()

@@ -6,6 +6,7 @@ know which characters are a value's; `plain` and `mrkdwn` write them for termina
 
 from bot.playbooks.check import check_playbooks
 from bot.playbooks.contract import CAUSES, REMEDIES
+from bot.playbooks.departures import render_departure
 from bot.playbooks.explanations import need_lines, render_explanation
 from bot.playbooks.library import Playbooks, read_playbooks
 from bot.playbooks.markup import Line, LineKind, Span, clean, cut, escape, mrkdwn, plain, shortened, value_line
@@ -47,6 +48,7 @@ __all__ = [
     "plain",
     "read_playbooks",
     "render",
+    "render_departure",
     "render_explanation",
     "shortened",
     "value_line",

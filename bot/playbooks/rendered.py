@@ -84,6 +84,8 @@ class Rendered:
     karpenter_says: tuple[RenderedStatement, ...] = ()
     missing: tuple[Line, ...] = ()
     notes: tuple[Line, ...] = ()
+    timeline: tuple[Line, ...] = ()
+    shields: tuple[Line, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property

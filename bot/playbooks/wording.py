@@ -8,6 +8,7 @@ from bot.model.diagnosis import Change, Cheapest, Compared, Verdict
 from bot.playbooks.approving import APPROVALS
 from bot.playbooks.contract import REMEDIES
 from bot.playbooks.explained import EXPLAINED
+from bot.playbooks.gone import GONE
 from bot.playbooks.market_words import MARKET
 from bot.playbooks.wording_alerts import ALERTS
 
@@ -39,6 +40,8 @@ _HEADINGS: Final = (
     "notes",
     "also",
     "links",
+    "shields",
+    "timeline",
 )
 UNEVALUATED: Final = ("node-overlay", "capacity-buffer", "dynamic-resources", "placement-group", "zonal-shift")
 _MORE: Final = ("remedies", "causes", "lines", "pools", "candidates")
@@ -103,6 +106,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     "error.pod-not-found": {"asked": "train-9", "near": ("default/train-0",)},
     "error.no-pending-pods": {"asked": "train", "others": ("default/train-0",)},
     **{f"error.{code}": _QUESTION for code in _BAD_QUESTIONS},
+    "error.nothing-known": {"asked": "ip-10-0-12-7"},
     "error.unknown-cluster": {"asked": "prdo", "known": ("prod",)},
     "error.missing-type": {},
     "error.unknown-type": {"asked": "p4d.24xlrge", "near": ("p4d.24xlarge",)},
@@ -122,6 +126,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     **APPROVALS,
     **MARKET,
     **ALERTS,
+    **GONE,
 }
 
 # Keys that a catalogue may have besides, by how they begin: what diagnosis and catalogue name together. All languages

@@ -94,6 +94,9 @@ def answer(
     budget.take({"type": "context", "elements": [text_object(rendered.about, _CONTEXT)]})
     if rendered.because and not brief:
         budget.take(section(rendered.because, _more(phrases, "lines"), _BECAUSE))
+    for name, lines in (("timeline", rendered.timeline), ("shields", rendered.shields)):
+        if lines and not brief:
+            budget.take(section([_heading(phrases, name), *lines], _more(phrases, "lines"), _BECAUSE))
     if rendered.other_causes and not brief:
         budget.take(section(_also(rendered, phrases), _more(phrases, "causes"), _ALSO))
     budget.take_all(_remedies(rendered, phrases, brief=brief), _more(phrases, "remedies"))
@@ -206,7 +209,7 @@ def button(label: str, *, action: str, value: str) -> Block:
 
 def _answer_text(rendered: Rendered, phrases: Phrases, *, evidence: bool) -> str:
     """The whole answer without blocks: verdict, object, why, what to do, what was not read."""
-    lines = [rendered.headline, rendered.about, *rendered.because]
+    lines = [rendered.headline, rendered.about, *rendered.because, *rendered.timeline, *rendered.shields]
     own = rendered.causes[0].remedies if rendered.causes else ()
     if own or rendered.remedies:
         lines += [rendered.remedies_heading, *own]

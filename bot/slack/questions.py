@@ -75,6 +75,7 @@ VERBS: Final[Mapping[str, frozenset[str]]] = {
     "offerings": frozenset({"offering", "오퍼링", "가격"}),
     "nodepools": frozenset({"nodepool", "노드풀"}),
     "settings": frozenset({"설정"}),
+    "why-gone": frozenset({"gone", "whygone", "왜사라졌어", "사라진이유"}),
 }
 """The verbs of `Ask` and the words that mean them, in small letters; each needs a handler (bot.slack.services.Verb)."""
 _SPOKEN: Final = {word: verb for verb, words in VERBS.items() for word in {verb, *words}}

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from bot.model.ec2 import Ec2Facts
-from bot.model.kubernetes import Event, Pod
+from bot.model.kubernetes import Event, Node, Pod, PodDisruptionBudget
 from bot.model.objects import MalformedObjectError, ObjectMeta, decode
 from bot.model.world import World
 from bot.sources.errors import ClusterUnreachable, NotPermitted, PodNotFound, ReadFailed, SourceError
@@ -23,7 +23,7 @@ from bot.sources.neighbours import observe_neighbours, observe_placed, unique
 from bot.sources.owners import Discovery, controller_of, observe_owners
 from bot.sources.pod_search import Candidates, PodQuestion, Search
 from bot.sources.reading import Reader, Standing, decode_json
-from bot.sources.resources import EVENTS, PODS, is_name, none_of
+from bot.sources.resources import BUDGETS, EVENTS, PODS, is_name, none_of
 from bot.sources.storage import observe_storage
 
 _PENDING: Final = (("fieldSelector", "status.phase=Pending"),)
@@ -31,6 +31,22 @@ _NAMES_SEEN: Final = 20_000
 """How many pods a search by name looks at."""
 _SIBLING_EVENTS: Final = frozenset({"Evicted", "Disrupted", "Scheduled"})
 """Reasons that tell which node a workload's earlier pods were on, and that they were driven off it."""
+_LOST_EVENTS: Final = frozenset({"TaintManagerEviction", "Preempted", "NodeNotReady"})
+"""Reasons that tell that Kubernetes itself gave a pod up."""
+_SPACES_READ: Final = 5
+"""Namespaces whose pods are read to see what protects them."""
+_NODE_EVENTS: Final = frozenset(
+    {
+        "NodeNotReady",
+        "NodeReady",
+        "RemovingNode",
+        "DeletingNode",
+        "Rebooted",
+        "NodeHasDiskPressure",
+        "EvictionThresholdMet",
+    }
+)
+"""Reasons that tell of a node's health and end; a kubelet's other events about its node are noise."""
 _FREQUENT_EVENTS: Final = (
     *("BackOff", "Created", "Failed", "FailedMount", "FailedScheduling", "Killing", "Nominated", "Pulled", "Pulling"),
     *("Started", "Unhealthy"),
@@ -131,6 +147,38 @@ class Cluster:
             raise _first(failed) from failed
         return replace(self._world(side, now), missing=tuple(reader.missing))
 
+    async def observe_past(self, name: str, now: datetime) -> World:
+        """What is still known of a node, NodeClaim or pod of that name: Karpenter's side, node events of every source, what
+        drove pods off their nodes, the pods that are there on nodes, PodDisruptionBudgets.
+
+        Raises ClusterUnreachable, CredentialsExpired; other trouble is in `missing`.
+        """
+        world = await self.observe_nodepools(now)
+        reader = Reader(self._api)
+        driven = [("fieldSelector", f"involvedObject.kind=Pod,{none_of('reason', _FREQUENT_EVENTS)}")]
+        of_nodes = [("fieldSelector", "involvedObject.kind=Node")]
+        budgets, pods, nodes = await asyncio.gather(
+            reader.many(BUDGETS, PodDisruptionBudget),
+            reader.many(EVENTS, Event, query=driven, keep=lambda e: e.reason in _SIBLING_EVENTS | _LOST_EVENTS),
+            reader.many(EVENTS, Event, query=of_nodes, keep=lambda e: e.reason in _NODE_EVENTS),
+        )
+        # pods on the node where it is there, and those of the namespaces whose pods were driven off: for their protections
+        lists = [[("fieldSelector", f"spec.nodeName={n.metadata.name}")] for n in world.nodes if _begins(n, name)]
+        driven_off = {e.involved_object.namespace for e in pods if e.reason != "Scheduled"} if name else set()
+        spaces = sorted(driven_off)[:_SPACES_READ]
+        found = await asyncio.gather(
+            *(reader.many(PODS, Pod, query=query) for query in lists),
+            *(reader.many(PODS, Pod, namespace=space) for space in spaces if is_name(space)),
+        )
+        events = {e.metadata.uid or str(index): e for index, e in enumerate((*world.events, *pods, *nodes))}
+        return replace(
+            world,
+            pods=unique((*world.pods, *(pod for part in found for pod in part))),
+            events=tuple(events.values()),
+            pod_disruption_budgets=budgets,
+            missing=(*world.missing, *reader.missing),
+        )
+
     async def observe_unmade(self, question: PodQuestion, now: datetime) -> World:
         """What controllers said of pods that they could not make, for a name that no pod has.
 
@@ -173,6 +221,10 @@ class Cluster:
             karpenter_log=side.log,
             ec2=Ec2Facts(region=side.controller.region),
         )
+
+
+def _begins(node: Node, name: str) -> bool:
+    return bool(name) and node.metadata.name.startswith(name.rpartition("/")[2])
 
 
 async def _observe_exact(reader: Reader, question: PodQuestion) -> tuple[Pod, ...]:

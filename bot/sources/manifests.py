@@ -13,6 +13,7 @@ from bot.model.kubernetes import (
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
+    PodDisruptionBudget,
     StorageClass,
     Workload,
 )
@@ -31,6 +32,7 @@ KINDS: Final[Mapping[tuple[str, str], tuple[str, type[Object]]]] = {
     ("", "PersistentVolumeClaim"): ("claims", PersistentVolumeClaim),
     ("", "PersistentVolume"): ("volumes", PersistentVolume),
     ("storage.k8s.io", "StorageClass"): ("storage_classes", StorageClass),
+    ("policy", "PodDisruptionBudget"): ("pod_disruption_budgets", PodDisruptionBudget),
     ("apps", "DaemonSet"): ("daemon_sets", DaemonSet),
     (KARPENTER, "NodePool"): ("node_pools", NodePool),
     (KARPENTER, "NodeClaim"): ("node_claims", NodeClaim),

@@ -65,6 +65,7 @@ NODES: Final = Resource(plural="nodes", namespaced=False)
 NAMESPACES: Final = Resource(plural="namespaces", namespaced=False)
 CLAIMS: Final = Resource(plural="persistentvolumeclaims")
 VOLUMES: Final = Resource(plural="persistentvolumes", namespaced=False)
+BUDGETS: Final = Resource(group="policy", plural="poddisruptionbudgets")
 DAEMON_SETS: Final = Resource(group="apps", plural="daemonsets")
 STORAGE_CLASSES: Final = Resource(group="storage.k8s.io", plural="storageclasses", namespaced=False)
 

@@ -147,7 +147,7 @@ def _node_of(signal: Signal) -> DisruptedNode:
 def _gone(signal: Signal, reason: str, node: DisruptedNode) -> Cause:
     pool = signal.objects.get("NodePool", "") or pool_of_claim(node.nodeclaim)
     pods = (signal.objects["Pod"],) if "Pod" in signal.objects else ()
-    unknown: dict[str, Fact] = {"policy": "", "consolidate_after": "", "do_not_disrupt": False}
+    unknown: dict[str, Fact] = {"policy": "", "consolidate_after": "", "do_not_disrupt": False, "field": ""}
     where: dict[str, Fact] = {"node": node.name or node.nodeclaim, "nodepool": pool}
     said = f"{signal.message}: {node.name}" if node.name and node.name not in signal.message else signal.message
     reason = reason[:1].upper() + reason[1:]

@@ -1,0 +1,80 @@
+"""`why-gone`: composes one question about a node that went away, for the command line and for Slack. Decides nothing."""
+
+from pathlib import Path
+from typing import Protocol
+
+from bot.app import Clock, Connected, Place, connect, wall_clock
+from bot.config import ClusterConfig, Config
+from bot.diagnosis.departure import Departure, departure
+from bot.model.world import World
+from bot.playbooks import Playbooks, render_departure
+from bot.slack.blocks import answer
+from bot.slack.questions import Ask
+from bot.slack.services import Asker, Failed, Shown, Verb
+from bot.sources.cluster import Cluster
+from bot.sources.errors import PodNotFound, SourceError
+from bot.sources.snapshot import read_snapshot
+
+
+class Connecting(Protocol):
+    """Who has the connections to the clusters."""
+
+    async def connected(self, config: ClusterConfig) -> Connected:
+        """The cluster's connection. Raises ClusterUnreachable."""
+        ...
+
+
+def departed(world: World, name: str, namespace: str) -> Departure:
+    """What became of a node, NodeClaim or pod. Raises PodNotFound where nothing is known of that name."""
+    space, _, bare = name.strip("/").rpartition("/")
+    found = departure(world, bare if space.lower() in ("node", "nodes", "pod", "nodeclaim") else name, namespace)
+    if found.state == "unknown":
+        raise PodNotFound(name)
+    return found
+
+
+def departure_from_snapshot(folder: Path, name: str, namespace: str = "") -> Departure:
+    """Answers from a recorded cluster. Raises SnapshotError, PodNotFound."""
+    return departed(read_snapshot(folder, wall_clock()), name, namespace)
+
+
+async def departure_live(place: Place, name: str, namespace: str = "", clock: Clock = wall_clock) -> Departure:
+    """Answers from a live cluster, once. Raises the SourceErrors."""
+    async with await connect(place) as api:
+        cluster = Cluster(api, name=place.context, installation=place.installation)
+        return departed(await cluster.observe_past(name, clock()), name, namespace)
+
+
+class Remembering(Protocol):
+    """Who keeps the past of clusters."""
+
+    async def remembered(self, cluster: str, world: World) -> World:
+        """The World with what was kept of the cluster's last week."""
+        ...
+
+
+def why_gone(
+    connecting: Connecting, memory: Remembering, config: Config, playbooks: Playbooks, clock: Clock = wall_clock
+) -> Verb:
+    """The verb's answer in Slack."""
+
+    async def said(ask: Ask, asker: Asker) -> Shown | Failed:  # noqa: ARG001 (everybody may ask)
+        name = " ".join(ask.words)
+        where = config.cluster(ask.cluster)
+        if where is None:
+            known = tuple(filter(None, (c.name or c.context for c in config.clusters)))
+            return Failed(code="unknown-cluster", facts={"asked": ask.cluster, "known": known})
+        if not name:
+            return Failed(code="missing-pod", facts={"command": "/karpenter", "asked": "", "suggestion": ""})
+        try:
+            cluster = (await connecting.connected(where)).cluster
+            seen = await cluster.observe_past(name, clock())
+            found = departed(await memory.remembered(where.name, seen), name, ask.namespace)
+        except PodNotFound:
+            return Failed(code="nothing-known", facts={"asked": name})
+        except SourceError as error:
+            return Failed(code="cluster-unreachable", facts={"why": str(error)})
+        language = ask.language or config.language
+        return Shown(message=answer(render_departure(found, playbooks, language), playbooks.phrases(language)))
+
+    return said
