@@ -130,8 +130,7 @@ class Worker:
         await self._note(one, "refused", {"status": refused.status, "message": refused.message})
         if not _is_definite(refused):
             raise refused
-        raced = refused.status in (409, 429) or (refused.status == 422 and "is invalid" not in refused.message)
-        return one if raced or not settled else await self._failed(one, "refused", refused.message)
+        return one if is_race(refused) or not settled else await self._failed(one, "refused", refused.message)
 
     async def _applied(self, one: Proposal, document: Json, *, overwritten: bool = False) -> Proposal:
         generation = at(document, ("metadata", "generation"))
@@ -165,6 +164,14 @@ class Worker:
 
     def _told(self, event: str, detail: dict[str, Json] | None = None) -> Told:
         return Told(event=event, at=self._clock(), detail=detail or {})
+
+
+def is_race(refused: ReadFailed) -> bool:
+    """Whether a `test` of the patch failed, or the server was busy: look again. What it found invalid stays invalid.
+
+    Source: apimachinery pkg/api/errors, NewInvalid ("... is invalid: ..."); apiserver handlers/patch.go for a failed test.
+    """
+    return refused.status in (409, 429) or (refused.status == 422 and "is invalid" not in refused.message)
 
 
 def _is_definite(refused: ReadFailed) -> bool:

@@ -10,13 +10,13 @@ from typing import Any, Final, Protocol, cast
 
 import msgspec
 
-from bot.approving.carrying import Clock
+from bot.approving.carrying import TRIES, Clock, is_race
 from bot.approving.hands import Hands
 from bot.model.diagnosis import Diagnosis, Json, Patch, Remedy
 from bot.model.objects import ObjectRef
 from bot.model.proposals import Alteration, ApprovalRule, Place, Proposal, Purpose, State
 from bot.remediation.approvals import rule_for
-from bot.remediation.outcomes import digest_of, guarded, repository_patch, way_back, yaml_diff
+from bot.remediation.outcomes import digest_of, guarded, holds, repository_patch, way_back, yaml_diff
 from bot.remediation.patches import kubectl_command
 from bot.slack.services import Asker, Copy, Failed, Offered
 from bot.sources.errors import ReadFailed, SourceError
@@ -179,10 +179,16 @@ class Proposer:
 
 async def rehearsed(hands: Hands, target: ObjectRef, patch: tuple[dict[str, Json], ...]) -> Alteration | None:
     """What the server would make of it; None where the object is gone or would not change. Raises ReadFailed."""
-    before = await hands.read(target)
-    if not isinstance(before, dict):
-        return None
-    after = await hands.rehearse(target, guarded(patch, before, "rehearsal"))
+    for left in reversed(range(TRIES)):  # its status may change between the look and the rehearsal
+        before = await hands.read(target)
+        if not isinstance(before, dict):
+            return None
+        try:
+            after = await hands.rehearse(target, guarded(patch, before, "rehearsal"))
+            break
+        except ReadFailed as refused:
+            if not left or not is_race(refused) or not holds(patch, before):
+                raise
     diff = yaml_diff(before, after)
     if not diff:
         return None

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from bot.approving.proposing import rehearsed
 from bot.model.proposals import State
 from bot.remediation.outcomes import MARK
 from bot.store import Store, ledger
-from tests.approving.stage import Clock, approved, events, hands_on, worker
+from tests.approving.stage import PATCH, Clock, approved, events, hands_on, worker
 from tests.fakes.kube import Fault
 from tests.fakes.writable_kube import WritableKube
-from tests.remediation.proposals import PROPOSAL
+from tests.remediation.proposals import PROPOSAL, TARGET
 
 
 async def test_what_was_approved_is_applied_as_it_was_shown(store: Store, kube: WritableKube, tmp_path: Path) -> None:
@@ -103,6 +104,26 @@ async def test_an_object_whose_status_changes_is_still_changed(
         done = await worker(store, hands, Clock()).carry_out("p1")
     assert done is not None
     assert done.state is State.APPLIED
+
+
+async def test_a_status_that_changes_during_the_rehearsal_costs_another_look(
+    kube: WritableKube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hands_on(kube, tmp_path) as hands:
+        read, touched = hands.read, 2
+
+        async def touching(*arguments: Any) -> Any:  # noqa: ANN401
+            nonlocal touched
+            found = await read(*arguments)
+            if touched:
+                kube.touch("Deployment", "trainer")
+                touched -= 1
+            return found
+
+        monkeypatch.setattr(hands, "read", touching)
+        found = await rehearsed(hands, TARGET, PATCH)
+    assert found is not None
+    assert "replicas: 1" in found.diff
 
 
 @pytest.mark.parametrize("change", [{"replicas": 4}, {"paused": True}])
