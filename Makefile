@@ -55,6 +55,12 @@ sbom: $(AUDIT)/.set-up ## writes what the image's Python is made of to .cache/sb
 audit: $(AUDIT)/.set-up ## known vulnerabilities of the locked dependencies (asks the Python package index's advisory service)
 	@$(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/run.txt
 
+load: setup ## 200 slash commands a second for a minute (SECONDS_=10 for less); figures, and what was not acknowledged in 3 s
+	@$(BIN)/python -m tests.load --seconds $(or $(SECONDS_),60)
+
+fuzz: setup ## 100,000 mutated payloads, pasted texts and manifests (COUNT=1000 for less)
+	@$(BIN)/python -m tests.fuzz --count $(or $(COUNT),100000)
+
 bench: setup ## measured figures, never asserted
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.bench_serving
@@ -79,3 +85,4 @@ lock: ## recompile the lock files from pyproject.toml, keeping every pin that st
 include tests/cluster/cluster.mk tests/oracle/oracle.mk
 
 .PHONY: bench-storm manifests sbom audit help setup demo test native golden lint bench crash-matrix lock
+.PHONY: load fuzz manifests sbom audit help setup demo test native golden lint bench crash-matrix lock

@@ -149,7 +149,7 @@ def test_what_is_wrong_in_the_environment(environment: dict[str, str], told: str
         ("clusters: [prod]", "clusters: must hold names"),
         ("clusters: {prod: {regoin: us-east-1}}", "clusters.prod.regoin: unknown; did you mean region?"),
         ("clusters: {prod: {region: 1}}", "clusters.prod.region must be an AWS region"),
-        ("clusters: {prod: {inCluster: true, context: x}}", "either inCluster or context"),
+        ("clusters: {prod: {inCluster: true, context: x}}", "either inCluster or a context"),
         ("clusters: {prod eu: {}}", "must be one that people can type"),
         ("clusters: {prod: {}}\nregion: us-east-1", "set this below the cluster it is for"),
         ("- a", "must hold keys and values"),
@@ -222,3 +222,31 @@ def test_no_file_is_an_exception(tmp_path_factory: pytest.TempPathFactory, conte
     else:
         found = (repr(config),)
     assert all(found)
+
+
+def test_a_cluster_is_chosen_by_its_name_else_by_the_channel(tmp_path: Path) -> None:
+    text = """
+clusters:
+  prod: {eks: prod, region: eu-west-1, assumeRole: "arn:aws:iam::123456789012:role/r"}
+  dev: {context: dev, channels: [C0DEV, C0TEST]}
+"""
+    config = load_config({}, file=written(tmp_path, text))
+    chosen = {
+        (name, channel): config.cluster_of(name, channel) for name in ("", "prod", "nope") for channel in ("", "C0DEV")
+    }
+    assert {key: c and c.shown_name for key, c in chosen.items()} == {
+        ("", ""): "prod",
+        ("", "C0DEV"): "dev",
+        ("prod", ""): "prod",
+        ("prod", "C0DEV"): "prod",
+        ("nope", ""): None,
+        ("nope", "C0DEV"): None,
+    }
+
+
+def test_ways_to_a_cluster_exclude_each_other_and_eks_needs_its_region(tmp_path: Path) -> None:
+    text = "clusters: {a: {eks: a, context: b, region: eu-west-1}, c: {eks: c}, d: {channels: [general]}}"
+    told = problems({}, written(tmp_path, text))
+    assert "clusters.a: either eks or a context, not both" in told
+    assert "clusters.c: eks needs the region" in told
+    assert "no channel's id" in told

@@ -151,6 +151,8 @@ _CLUSTER: Final[Mapping[str, Callable[[Value], Value]]] = {
     "assumeRole": role,
     "externalId": text,
 }
+_WAYS: Final = {"inCluster": ("inCluster",), "eks": ("eks",), "a context": ("context", "kubeconfig")}
+"""The ways to a cluster, of which one is enough."""
 SECTIONS: Final = {"slack": SlackConfig, "store": StoreConfig, "approvals": ApprovalsConfig, "alerts": AlertsConfig}
 """The settings with a dot in their name, by what stands before it; each section is a frozen dataclass."""
 SETTINGS: Final[Mapping[str, Callable[[Value], Value]]] = {
@@ -331,9 +333,9 @@ def _clusters(written: Value, file: str, problems: list[str]) -> tuple[ClusterCo
                 values[key] = _read(f"{where}.{key}", _CLUSTER[key], value, problems)
             else:
                 problems.append(f"{where}.{_unknown(str(key), _CLUSTER)}")
-        ways = [way for way in (("inCluster",), ("eks",), ("context", "kubeconfig")) if any(map(values.get, way))]
+        ways = [way for way, keys in _WAYS.items() if any(map(values.get, keys))]
         if len(ways) > 1:
-            problems.append(f"{where}: either {' or '.join(way[0] for way in ways)}, not both")
+            problems.append(f"{where}: either {' or '.join(ways)}, not both")
         if values.get("eks") and not values.get("region"):
             problems.append(f"{where}: eks needs the region that the cluster is in")
         found.append(_cluster(str(name), {key: value for key, value in values.items() if value is not None}))

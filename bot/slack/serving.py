@@ -16,6 +16,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_async_handlers import (
     AsyncConnectionErrorRetryHandler,
@@ -39,6 +40,7 @@ LOG: Final = logging.getLogger(__name__)
 SLACK: Final = "https://slack.com/api/"
 EVENTS_PATH: Final = "/slack/events"
 METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
+_MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError, IndexError)
 BODY: Final = 1024 * 1024
 """Bytes of a request's body; Slack's own are far below."""
 _LOST_FOR: Final = 300.0
@@ -165,11 +167,15 @@ class Door:
             return web.Response(status=401)
         try:
             bolt = AsyncBoltRequest(body=body.decode(), query=request.query_string, headers=dict(request.headers))
-        except (ValueError, AttributeError, TypeError):
+        except _MISSHAPEN:
             bolt = None
         if bolt is None or not isinstance(bolt.body, dict):
             return web.Response(status=400)
-        answer = await self._app.async_dispatch(bolt)
+        try:
+            answer = await self._app.async_dispatch(bolt)
+        except _MISSHAPEN as error:  # bolt reads fields before anybody can look at their types
+            LOG.warning("a signed request that is none of Slack's (%s)", type(error).__name__)
+            return web.Response(status=400)
         took("ack_seconds", time.perf_counter() - began)
         return await to_aiohttp_response(answer)
 
@@ -258,6 +264,7 @@ async def opened(settings: Settings, behind: Behind, *, api_url: str | None = No
             retry_handlers=[AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
         )
         app, me = await _bolt(client, slack.signing_secret, logger)
+        app.error(_on_error)
         custom = Custom(language=settings.language, seconds=slack.answer_seconds, at_once=slack.answers_at_once)
         floor = Floor(client, behind.services, custom, me=me, handover=behind.handover)
         listeners = Listeners(floor, behind.services, verbs=behind.verbs, parts=behind.parts)
@@ -327,6 +334,13 @@ async def _bolt(client: AsyncWebClient, signing_secret: str, logger: logging.Log
         request_verification_enabled=False,
     )
     return app, Self(team_id=me.get("team_id") or "", user_id=me.get("user_id") or "", bot_id=me.get("bot_id") or "")
+
+
+async def _on_error(error: Exception) -> BoltResponse:
+    """A listener raised before it acknowledged: over a delivery without the fields that Slack sends, or over a fault of ours."""
+    misshapen = isinstance(error, _MISSHAPEN)
+    LOG.warning("a delivery could not be taken", exc_info=error)
+    return BoltResponse(status=400 if misshapen else 500)
 
 
 def _signed(body: bytes, request: web.Request, secret: str) -> bool:

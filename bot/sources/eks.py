@@ -38,7 +38,7 @@ class EksCluster:
         told = await asyncio.to_thread(self._described)
         configuration.host = told["endpoint"]
         if authority := told.get("certificateAuthority", {}).get("data", ""):
-            configuration.ca_cert_data = base64.b64decode(authority).decode()
+            configuration.ca_cert_data = base64.b64decode(authority).decode("latin-1")
         self._signed_at = float("-inf")
         await self._renew(configuration)
         configuration.refresh_api_key_hook = self._renew

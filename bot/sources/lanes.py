@@ -28,8 +28,7 @@ class Lane:
         self._since = 0.0
         self._trying = False
 
-    @property
-    def resting(self) -> bool:
+    def rests(self) -> bool:
         """Whether questions are turned away unasked."""
         return self._clock() < self._closed_until
 

@@ -44,7 +44,7 @@ def test_the_chart_is_taken_and_grants_what_the_doctor_asks_for(bot: BotAccess) 
         assert found["API server"] == "ok"
         assert {s for s, state in found.items() if state == "problem"} == set()
         install(bot.bed.admin, namespace="chart-alone")
-        with pytest.raises(ApiError, match="unknown field"):
+        with pytest.raises(ApiError, match="field not declared in schema"):
             bot.bed.admin.request(
                 "PATCH",
                 "/apis/apps/v1/namespaces/chart-test/deployments/x",
