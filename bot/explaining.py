@@ -38,6 +38,13 @@ def explained(source: str, *, snapshot: Path | None, region: str, clock: Callabl
     return Explained(explanation=explanation, missing=(*cut, *missing))
 
 
+async def explained_text(text: str, ec2: Ec2, region: str, clock: Callable[[], datetime]) -> Explanation:
+    """Explains a message's text with EC2's facts of the region, as far as they can be had. Never raises over AWS."""
+    seen = await ec2.observe_ec2(Ec2Question(region=region, leave_out=_WITHOUT))
+    facts = seen.facts if seen.facts.instance_types else None
+    return await asyncio.to_thread(explain_text, text, facts, clock())
+
+
 def read_input(source: str) -> tuple[str, tuple[Missing, ...]]:
     """The text in whatever Unicode it was saved, and a gap where it was longer than is read."""
     if source == STDIN:

@@ -23,6 +23,7 @@ from bot.departing import why_gone
 from bot.failures import failed
 from bot.market_verbs import market_verbs
 from bot.model.diagnosis import Diagnosis
+from bot.people import People
 from bot.playbooks import Phrases, Playbooks, Rendered, check_playbooks, render
 from bot.playbooks.focus import focused
 from bot.remembering import Keeper, Memory
@@ -264,7 +265,8 @@ def verbs(bot: Bot) -> Mapping[str, Verb]:
 
 def parts(bot: Bot) -> Sequence[Part]:
     """The features with listeners, routes or work of their own, in the order in which they start."""
-    return (Proposals(bot.changes), bot.alerts, Keeper(bot.desk, bot.config, bot.store))
+    people = People(bot.config, bot.playbooks, bot.store, bot.desk)
+    return (Proposals(bot.changes), bot.alerts, Keeper(bot.desk, bot.config, bot.store), *people.parts())
 
 
 def _changes(config: Config, playbooks: Playbooks, store: Store, desk: Desk) -> Service:
@@ -281,11 +283,18 @@ def _changes(config: Config, playbooks: Playbooks, store: Store, desk: Desk) -> 
 
 @asynccontextmanager
 async def built(
-    config: Config, playbooks: Playbooks, *, tokens: Callable[[], SlackConfig] | None = None
+    config: Config,
+    playbooks: Playbooks,
+    *,
+    ec2: Ec2 | None = None,
+    tokens: Callable[[], SlackConfig] | None = None,
 ) -> AsyncIterator[serving.Behind]:
-    """Everything behind the door, and its tidy end. `tokens`: reads Slack's secrets anew. Raises StoreUnavailable."""
+    """Everything behind the door, and its tidy end. `ec2` instead of AWS; `tokens`: reads Slack's secrets anew.
+
+    Raises StoreUnavailable.
+    """
     async with open_store(config.store.url) as store:
-        desk = Desk(config, playbooks, store=store)
+        desk = Desk(config, playbooks, ec2, store=store)
         book = StoreBook(store, app.wall_clock)
         preparing = asyncio.create_task(desk.prepare())
         try:

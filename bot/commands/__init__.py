@@ -13,6 +13,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("bot.commands.explain", "what pasted log lines or events of Karpenter prove"),
     "instance-types": ("bot.commands.instance_types", "the instance types as Karpenter sees them for an EC2NodeClass"),
     "alert": ("bot.commands.alert", "what is read from an alert in Slack (one message event on standard input)"),
+    "playground": ("bot.commands.playground", "try the bot in a Slack look-alike in the browser, on recorded clusters"),
     "playbooks": ("bot.commands.playbooks", "what the bot says, and whether it is in order"),
     "snapshot": ("bot.commands.snapshot", "record what bears on a pod, to answer later or elsewhere"),
     "audit": ("bot.commands.audit", "who proposed, approved and refused what, and what came of it"),

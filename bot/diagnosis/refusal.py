@@ -173,20 +173,22 @@ def _told_once(causes: Sequence[Cause]) -> list[Cause]:
 def _verdict(this: Round, pool: _Pool, causes: Sequence[Cause], *, intended: bool) -> PoolVerdict:
     left = pool.solved[0].partition.passing().bit_count() if pool.solved and not pool.solved[0].conflicts else 0
     findings = pool.attempt.findings if pool.attempt else ()
+    funnel = _funnel(pool.solved[0].partition) if pool.solved else ()
     return PoolVerdict(
         name=pool.template.name,
         blocked_by=tuple(dict.fromkeys(c.id for c in causes)),
         karpenter_message=message_of(findings, this.version),
         offerings=left,
         intended=intended,
-        funnel=_funnel(pool.solved[0].partition) if pool.solved else (),
+        funnel=tuple((step, left) for step, _, left in funnel),
+        funnel_subjects=tuple(subject for _, subject, _ in funnel),
     )
 
 
-def _funnel(whole: Partition) -> tuple[tuple[str, int], ...]:
-    """How many offerings are left after each condition, in the order NodePool, pod, EC2 (a picture of the answer)."""
+def _funnel(whole: Partition) -> tuple[tuple[str, str, int], ...]:
+    """The conditions that narrow, in the order NodePool, pod, EC2: id, subject, offerings left (a picture of the answer)."""
     rows = whole.universe
-    steps = [("", rows.bit_count())]
+    steps = [("", "", rows.bit_count())]
     order = {
         Kind.POOL_REQUIREMENT: 0,
         Kind.POOL_LABEL: 0,
@@ -197,7 +199,7 @@ def _funnel(whole: Partition) -> tuple[tuple[str, int], ...]:
     for one in sorted(whole.filters, key=lambda f: order.get(f.constraint.kind, 3)):
         narrowed = rows & one.rows
         if narrowed != rows:
-            steps.append((one.constraint.id, narrowed.bit_count()))
+            steps.append((one.constraint.id, one.constraint.subject, narrowed.bit_count()))
         rows = narrowed
     return tuple(steps)
 

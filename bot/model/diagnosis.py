@@ -217,6 +217,8 @@ class PoolVerdict:
     offerings: int
     intended: bool = False
     funnel: tuple[tuple[str, int], ...] = ()
+    funnel_subjects: tuple[str, ...] = ()
+    """What each step of the funnel is about: a label key, a resource name; "" for the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

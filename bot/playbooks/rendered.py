@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.playbooks.funnel import RenderedFunnel
 from bot.playbooks.markup import Line, plain
 from bot.playbooks.problems import Problem
 
@@ -86,6 +87,7 @@ class Rendered:
     notes: tuple[Line, ...] = ()
     timeline: tuple[Line, ...] = ()
     shields: tuple[Line, ...] = ()
+    funnel: RenderedFunnel | None = None
     problems: tuple[Problem, ...] = ()
 
     @property

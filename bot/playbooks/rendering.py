@@ -20,6 +20,7 @@ from bot.model.diagnosis import (
 )
 from bot.model.objects import ObjectRef
 from bot.model.world import Missing
+from bot.playbooks.funnel import render_funnel
 from bot.playbooks.library import Playbooks
 from bot.playbooks.markup import Line, Span, clean, mark, parse, parse_line
 from bot.playbooks.pages import Page
@@ -74,6 +75,7 @@ def render(diagnosis: Diagnosis, playbooks: Playbooks, language: str) -> Rendere
             *(_unevaluated(one, phrases) for one in diagnosis.unevaluated),
             *(parse_line(phrases.said("note", note)) for note in diagnosis.notes),
         ),
+        funnel=render_funnel(diagnosis, phrases) if diagnosis.causes else None,
         problems=tuple(dict.fromkeys(problems)),
     )
 

@@ -10,6 +10,7 @@ from bot.playbooks.contract import REMEDIES
 from bot.playbooks.explained import EXPLAINED
 from bot.playbooks.gone import GONE
 from bot.playbooks.market_words import MARKET
+from bot.playbooks.people import PEOPLE
 from bot.playbooks.wording_alerts import ALERTS
 
 _CHEAPEST: Final = Cheapest(
@@ -123,6 +124,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     "error.evidence-gone": {},
     "error.internal": {"reference": "4f1c"},
     **EXPLAINED,
+    **PEOPLE,
     **APPROVALS,
     **MARKET,
     **ALERTS,

@@ -40,6 +40,7 @@ from bot.slack.budget import (
 )
 
 SHOW_EVIDENCE: Final = "show_evidence"
+SHOW_FUNNEL: Final = "show_funnel"
 WHY: Final = "why"
 MOST_REMEDIES: Final = 5
 MOST_CANDIDATES: Final = 10
@@ -102,7 +103,7 @@ def answer(
     budget.take_all(_remedies(rendered, phrases, brief=brief), _more(phrases, "remedies"))
     if not brief:
         budget.take_all(_context(rendered, phrases), _more(phrases, "lines"))
-    elements = [*buttons, *([_evidence_button(phrases, evidence)] if evidence else [])]
+    elements = [*buttons, *(_looking_closer(rendered, phrases, evidence) if evidence else [])]
     if elements:
         budget.taken.append({"type": "actions", "elements": list(elements)})
     if reference:
@@ -189,9 +190,12 @@ def _context(rendered: Rendered, phrases: Phrases) -> list[Sequence[Block]]:
     return groups
 
 
-def _evidence_button(phrases: Phrases, value: str) -> Block:
-    label = phrases.text("slack.show-evidence")
-    return button(label, action=SHOW_EVIDENCE, value=value)
+def _looking_closer(rendered: Rendered, phrases: Phrases, value: str) -> list[Json]:
+    """Buttons for those who want to know more: the evidence, and the funnel where there is one."""
+    shown: list[Json] = [button(phrases.text("slack.show-evidence"), action=SHOW_EVIDENCE, value=value)]
+    if rendered.funnel:
+        shown.append(button(phrases.text("funnel.show"), action=SHOW_FUNNEL, value=value))
+    return shown
 
 
 def button(label: str, *, action: str, value: str) -> Block:

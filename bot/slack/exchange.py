@@ -240,6 +240,11 @@ async def change_modal(client: AsyncWebClient, view_id: str, view: Mapping[str, 
     await called("views.update", client.views_update(view_id=view_id, view=dict(view)))
 
 
+async def publish_home(client: AsyncWebClient, user: str, view: Mapping[str, Json]) -> None:
+    """Shows a person's Home tab. Raises Refused."""
+    await called("views.publish", client.views_publish(user_id=user, view=dict(view)))
+
+
 async def locale_of(client: AsyncWebClient, user: str) -> str:
     """A person's locale (`ko-KR`). Raises Refused."""
     info = await called("users.info", client.users_info(user=user, include_locale=True))

@@ -83,6 +83,8 @@ class Floor:
         self.allowance = Allowance(clock=clock)
         self.languages: Memory[str] = Memory(clock=clock)
         self.turns = asyncio.Semaphore(custom.at_once)
+        self.prefer: Callable[[str], Awaitable[str]] | None = None
+        """What a person chose for themselves ("" nothing); a part that keeps such choices sets it."""
         self._speaker = speaker
 
     def phrases(self, language: str = "") -> Phrases:
@@ -107,13 +109,19 @@ class Floor:
         if known is not None:
             return known
         kept, language = _LANGUAGE_UNKNOWN, self.custom.language
-        with suppress(Refused, TimeoutError):
+        try:
             async with asyncio.timeout(_LOOKUP):
-                locale = await locale_of(self.client, user)
-            spoken = locale.partition("-")[0].lower()
+                spoken = await self.prefer(user) if self.prefer else ""
+                spoken = spoken or (await locale_of(self.client, user)).partition("-")[0].lower()
             kept, language = _LANGUAGE_KEPT, spoken if spoken in LANGUAGES else language
+        except Exception as error:  # a store or a Slack that does not answer costs the language, not the answer
+            LOG.info("the language of a person is not known: %s", type(error).__name__)
         self.languages.put(user, language, seconds=kept)
         return language
+
+    def forget_language(self, user: str) -> None:
+        """The person chose anew: look again."""
+        self.languages.put(user, "", seconds=0)
 
     async def may_ask(self, exchange: Exchange, phrases: Phrases) -> bool:
         """Whether the person has questions left; says when, where not."""

@@ -41,6 +41,8 @@ def test_it_asks_for_what_the_code_uses() -> None:
 def test_the_stories_are_played_in_the_app_that_is_shipped() -> None:
     """The fake's app has the manifest's command and events."""
     assert App().command == COMMAND
+    shortcuts = {one["callback_id"]: one["name"] for one in manifest()["features"]["shortcuts"]}
+    assert App().shortcuts == shortcuts
     assert App().events == set(manifest()["settings"]["event_subscriptions"]["bot_events"])
 
 
@@ -54,5 +56,8 @@ def test_it_is_within_slacks_limits() -> None:
         assert len(command["command"]) <= 32
         assert len(command["description"]) <= 2_000
         assert len(command["usage_hint"]) <= 1_000
+    for shortcut in features["shortcuts"]:
+        assert len(shortcut["name"]) <= 24
+        assert len(shortcut["description"]) <= 150
     scopes = manifest()["oauth_config"]["scopes"]["bot"]
     assert scopes == sorted(set(scopes))

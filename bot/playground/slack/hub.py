@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
 from .clock import Clock, Timing
@@ -21,13 +21,16 @@ _LOOK_AGAIN = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """The bot as Slack's administration knows it. ``events`` are the subscriptions of its manifest."""
+    """The bot as Slack's administration knows it. ``events`` are the subscriptions of its manifest, ``shortcuts`` its
+    message shortcuts: callback_id -> name.
+    """
 
     id: str = "A0APP"
     name: str = "karpenter-bot"
     signing_secret: str = "s3cret"
     app_token: str = "xapp-tern"
     command: str = "/karpenter"
+    shortcuts: Mapping[str, str] = field(default_factory=lambda: {"explain_this": "Explain this"})
     events: frozenset[str] = frozenset(
         {"app_home_opened", "app_mention", "message.channels", "message.groups", "message.im"}
     )

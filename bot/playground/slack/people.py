@@ -162,15 +162,22 @@ class People(Hub):
         return delivery
 
     async def click(
-        self, action_id: str, on: Message | View, *, user: str = ANNA, choice: str | None = None
+        self,
+        action_id: str,
+        on: Message | View,
+        *,
+        user: str = ANNA,
+        choice: str | None = None,
+        block_id: str = "",
     ) -> Delivery:
         """A person presses a button or chooses ``choice`` in a menu of a message, modal or Home tab.
 
-        Raises LookupError when there is no such element to click.
+        ``block_id`` tells which, where several blocks have such an element; else it is the first. Raises LookupError
+        when there is no such element to click.
         """
         workspace = self._home_of(on)
         person = self._person(workspace, user)
-        block, element = self.element(action_id, on)
+        block, element = self.element(action_id, on, block_id)
         payload = events.interaction(self.app, workspace, "block_actions", person)
         payload["actions"] = [events.action(block, element, self.clock.now(), choice)]
         payload["trigger_id"] = self.issue_trigger(user, on.id if isinstance(on, View) else None)
@@ -181,11 +188,11 @@ class People(Hub):
             payload |= events.from_message(workspace, on, url) | {"state": {"values": {}}}
         return await self.deliver("interactive", payload)
 
-    def element(self, action_id: str, on: Message | View) -> tuple[JsonObject, JsonObject]:
+    def element(self, action_id: str, on: Message | View, block_id: str = "") -> tuple[JsonObject, JsonObject]:
         """The block and the element of this action_id. Raises LookupError naming those that are there."""
         blocks = on.content["blocks"] if isinstance(on, View) else on.blocks
         for block, element in events.elements(blocks):
-            if element["action_id"] == action_id:
+            if element["action_id"] == action_id and block_id in ("", block.get("block_id")):
                 return block, element
         there = [element["action_id"] for _, element in events.elements(blocks)]
         raise LookupError(f"nothing to click with action_id {action_id!r}; there are {there}")

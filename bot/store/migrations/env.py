@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from bot.store import answers, happenings, incidents, ledger, questions  # noqa: F401 (their tables)
+from bot.store import answers, happenings, incidents, ledger, people, questions  # noqa: F401 (their tables)
 from bot.store.tables import METADATA
 
 connection = context.config.attributes["connection"]
