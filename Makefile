@@ -29,9 +29,6 @@ playground: setup ## the bot in a Slack look-alike in the browser, on recorded c
 docs: setup ## the documentation site in build/site, made from docs/, playbooks and cases
 	@$(BIN)/python -m tests.site
 
-pictures: setup ## docs/pictures anew, from the playground in a real Chromium; look at them before you commit them
-	@$(BIN)/python -m tests.pictures
-
 test: setup ## all tests (those of the test bed and the oracle once `make native` has built them)
 	@$(BIN)/python -m pytest
 
@@ -93,4 +90,4 @@ lock: ## recompile the lock files from pyproject.toml, keeping every pin that st
 
 include tests/cluster/cluster.mk tests/oracle/oracle.mk
 
-.PHONY: bench-storm manifests sbom audit help setup demo test native golden lint bench crash-matrix lock load fuzz docs pictures playground
+.PHONY: bench-storm manifests sbom audit help setup demo test native golden lint bench crash-matrix lock load fuzz docs playground

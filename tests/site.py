@@ -57,7 +57,7 @@ def built(source: Path = BUILD, site: Path | None = None) -> subprocess.Complete
     config = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").replace("build/docs", str(source.resolve()))
     file = source.parent / "mkdocs.yml"
     file.write_text(config.replace("build/site", str(source.parent / "site")), encoding="utf-8")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", str(file), *more]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(file), *more]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
