@@ -1,20 +1,31 @@
 """What holds for every test."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.oracle.available import not_compared
 from tests.postgres import REQUIRED, PostgresMissingError, PostgresServer, running_postgres
 
 # A machine under load is slow without being wrong: how long a test takes is no part of what it says.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
-_not_run_on_postgres: Final[list[str]] = []
+NOT_RUN: Final = "NOT RUN: "
+"""How the reason of a skip begins where the real thing is missing that the test is about."""
+_ONE_WORKER: Final = ("bed", "oracle", "browser")
+"""Session fixtures that are costly to start: what uses one of them stays on one worker."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run on several workers, those that share a costly fixture share a worker."""
+    for item in items:
+        for name in _ONE_WORKER:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")
@@ -26,16 +37,17 @@ def postgres_server() -> Iterator[PostgresServer]:
     except PostgresMissingError as missing:
         if os.environ.get(REQUIRED):
             pytest.fail(f"{REQUIRED} is set: {missing}", pytrace=False)
-        _not_run_on_postgres.append(str(missing))
-        pytest.skip(f"NOT RUN: {missing}")
+        pytest.skip(f"{NOT_RUN}{missing}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What was not held against the real thing is said loudly: a quiet skip would hide it."""
-    for title, reasons in (
-        ("NOT COMPARED WITH KARPENTER", not_compared),
-        ("NOT RUN ON POSTGRESQL", _not_run_on_postgres),
-    ):
-        if reasons:
-            terminalreporter.section(title, sep="!", red=True, bold=True)
-            terminalreporter.line(reasons[0])
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if NOT_RUN in reason:
+            reasons[reason.partition(NOT_RUN)[2]] += 1
+    if reasons:
+        terminalreporter.section("TESTS DID NOT RUN", sep="!", red=True, bold=True)
+        for reason, count in reasons.most_common():
+            terminalreporter.line(f"{count} tests: {reason}")

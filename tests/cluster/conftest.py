@@ -16,19 +16,17 @@ from tests.cluster.build import BinariesMissingError, ensure_assets
 from tests.cluster.workbench import Workbench
 
 REQUIRED: Final = "KARPENTER_BOT_REQUIRE_CLUSTER"
-_NOT_RUN: Final = pytest.StashKey[str]()
 _failed: Final[list[str]] = []
 
 
 @pytest.fixture(scope="session")
-def bed(request: pytest.FixtureRequest) -> Iterator[Bed]:
+def bed() -> Iterator[Bed]:
     """One bed for the whole session; its folder with all logs is kept when a test failed."""
     try:
         assets = ensure_assets(build=bool(os.environ.get(REQUIRED)))
     except BinariesMissingError as missing:
         if os.environ.get(REQUIRED):
             pytest.fail(f"{REQUIRED} is set and the test bed cannot be built: {missing}", pytrace=False)
-        request.config.stash[_NOT_RUN] = str(missing)
         pytest.skip(f"NOT RUN: {missing}")
     folder = new_folder()
     running = start_bed(assets, folder)
@@ -60,9 +58,3 @@ def bench(bed: Bed) -> Iterator[Workbench]:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _failed.extend([report.nodeid] * report.failed)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if message := config.stash.get(_NOT_RUN, ""):
-        terminalreporter.section("CLUSTER TESTS DID NOT RUN", sep="!", red=True, bold=True)
-        terminalreporter.line(message)

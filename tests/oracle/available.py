@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 import pytest
 
 from tests.oracle.client import REQUIRED, OracleUnavailable
-
-not_compared: Final[list[str]] = []
-"""Why tests of this run were not held against Karpenter."""
 
 
 @contextmanager
@@ -23,5 +19,4 @@ def compared_with_karpenter() -> Iterator[None]:
     except OracleUnavailable as reason:
         if os.environ.get(REQUIRED):
             pytest.fail(f"{REQUIRED} is set and the oracle cannot run: {reason}", pytrace=False)
-        not_compared.append(str(reason))
         pytest.skip(f"NOT RUN: {reason}")
