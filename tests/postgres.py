@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-REQUIRED: Final = "KARPENTER_BOT_REQUIRE_POSTGRES"
+REQUIRED: Final = "TESTS_REQUIRE_POSTGRES"
 """Set where a missing PostgreSQL is an error and not a skip."""
 HOW_TO_GET: Final = "PostgreSQL's server programs are not here; `apt-get install postgresql` brings them"
 _UNPRIVILEGED: Final = "nobody"

@@ -147,12 +147,14 @@ class Engine:
             return await self._ended(one, Event.VERIFY, dict(one.facts))
         watcher = Watcher(await self._desk.clusters.hands(one.cluster), one)
         ends = (one.applied_at or clock()) + timedelta(minutes=self._desk.terms.verify_minutes)
+        ran = False
         while True:
             with suppress(ReadFailed, SourceError):
                 sight = await watcher.look()
                 facts = {**one.facts, "sight": sight.as_json(), "price": await self._price(one, sight)}
-                if sight.running is not None:
+                if sight.running is not None and (sight.nodeclaim or ran):
                     return await self._ended(one, Event.VERIFY, facts)
+                ran = sight.running is not None  # Karpenter may name the node in its NodeClaim after the pod is bound
                 if facts != one.facts:
                     one = replace(one, facts=facts)
                     await ledger.amend(store, one.id, facts=facts)

@@ -35,6 +35,8 @@ from bot.model.proposals import ApprovalRule
 
 PREFIX: Final = "KARPENTER_BOT_"
 FILE: Final = "KARPENTER_BOT_CONFIG"
+_NO_SETTINGS: Final = frozenset({FILE, "KARPENTER_BOT_DEBUG"})
+"""Variables with our prefix that set nothing here: where the file is, and the command line's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +297,7 @@ def _variables(environment: Mapping[str, str], problems: list[str]) -> Iterator[
     for name, value in sorted(environment.items()):
         if name in known and value.strip():
             yield known[name], name, value
-        elif name.startswith(PREFIX) and name not in known and name != FILE and not _SERVICE_LINK.fullmatch(name):
+        elif name.startswith(PREFIX) and name not in {*known, *_NO_SETTINGS} and not _SERVICE_LINK.fullmatch(name):
             problems.append(_unknown(name, {*known, FILE}))
 
 

@@ -24,7 +24,7 @@ from typing import Final
 
 HERE: Final = Path(__file__).parent
 REPOSITORY: Final = HERE.parents[1]
-CACHE: Final = Path(os.environ.get("KARPENTER_BOT_CLUSTER_CACHE", REPOSITORY / ".cache" / "cluster"))
+CACHE: Final = Path(os.environ.get("TESTS_CLUSTER_CACHE", REPOSITORY / ".cache" / "cluster"))
 
 HOW_TO_GET_GO: Final = (
     "The test bed builds kube-apiserver, Karpenter and others from source and needs Go 1.26.6 or newer: "

@@ -15,7 +15,7 @@ from tests.cluster.bot_access import BotAccess, grant_access
 from tests.cluster.build import BinariesMissingError, ensure_assets
 from tests.cluster.workbench import Workbench
 
-REQUIRED: Final = "KARPENTER_BOT_REQUIRE_CLUSTER"
+REQUIRED: Final = "TESTS_REQUIRE_CLUSTER"
 _failed: Final[list[str]] = []
 
 

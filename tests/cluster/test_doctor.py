@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.cluster.api import Api, ApiError
-from tests.cluster.bot_access import BotAccess, service_account_token
+from tests.cluster.bot_access import BotAccess, grant_access, service_account_token
 from tests.cluster.credentials import write_kubeconfig
 from tests.deploy.tools import Manifest, rendered
 
@@ -59,6 +59,7 @@ def test_the_chart_is_taken_and_grants_what_the_doctor_asks_for(bot: BotAccess) 
                 bot.bed.admin.delete(
                     manifest["apiVersion"], manifest["kind"], where["name"], where.get("namespace", "")
                 )
+        grant_access(bot.bed)  # the chart's ClusterRole bore the name of the one that the other stories run under
 
 
 def test_without_its_role_the_doctor_names_what_is_missing(bot: BotAccess) -> None:

@@ -13,7 +13,7 @@ from tests.oracle.client import REQUIRED, OracleUnavailable
 
 @contextmanager
 def compared_with_karpenter() -> Iterator[None]:
-    """Skips the test when the oracle is missing within; where it must run (KARPENTER_BOT_REQUIRE_ORACLE) fails it."""
+    """Skips the test when the oracle is missing within; where it must run (TESTS_REQUIRE_ORACLE) fails it."""
     try:
         yield
     except OracleUnavailable as reason:

@@ -35,7 +35,7 @@ __all__ = [
 SOURCES = Path(__file__).parent
 CACHE = SOURCES.parents[1] / ".cache" / "oracle"
 
-REQUIRED: Final = "KARPENTER_BOT_REQUIRE_ORACLE"
+REQUIRED: Final = "TESTS_REQUIRE_ORACLE"
 """Set where everything must run: tests then build the programs themselves, and fail where they cannot."""
 
 # A case as README.md describes it; plain JSON, for it holds Kubernetes objects as the API server prints them.

@@ -8,7 +8,7 @@ from typing import Final
 
 from playwright.async_api import Browser, async_playwright
 
-REQUIRED: Final = "KARPENTER_BOT_REQUIRE_BROWSER"
+REQUIRED: Final = "TESTS_REQUIRE_BROWSER"
 HOW_TO_GET: Final = "no Chromium found; `apt-get install chromium`, or set CHROMIUM to its program"
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
