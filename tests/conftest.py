@@ -20,6 +20,7 @@ _ONE_WORKER: Final = ("bed", "oracle", "browser")
 """Session fixtures that are costly to start: what uses one of them stays on one worker."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist writes the groups into the names
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run on several workers, those that share a costly fixture share a worker."""
     for item in items:

@@ -202,7 +202,10 @@ class Topology:
         namespaces = self._namespaces(variant.pod, term)
         counted = _NodeFilter.of(variant, spread)
         ignore_taints = spread is not None and spread.node_taints_policy == "Ignore"
-        tolerations = None if ignore_taints else variant.tolerations
+        # A rule of (anti-)affinity is made once, for the pod as written: its hash holds no tolerations, so a relaxed pod
+        # finds the old one with the domains of then (karpenter: topologygroup.go, Hash; topology.go, Update).
+        tolerated = variant.tolerations if spread is not None else variant.pod.spec.tolerations
+        tolerations = None if ignore_taints else tolerated
         domains = dict.fromkeys(self._domains(term.topology_key, tolerations), 0)
         for one in self._active:
             domain = one.labels.get(term.topology_key)

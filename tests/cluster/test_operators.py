@@ -108,6 +108,7 @@ async def test_owners_of_every_operator_are_read_with_just_the_optional_role(
             assert [c.kind for c in world.node_classes] == ["NodeClass"]
     finally:
         await connected.close()
+    bot.run("why-gone", f"{bench.namespace}/pytorchjob", "-o", "json")  # the one that asks for PodDisruptionBudgets
     wait_for_audit()
     assert granted(OPTIONAL_ROLE) - bot.used() == set()
 
