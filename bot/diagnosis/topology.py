@@ -230,23 +230,24 @@ class Topology:
         )
 
     def _inverse(self, variant: Variant) -> Iterator[Group]:
-        """Anti-affinity of pods that run, and of the pod itself: where they are, the selected pod may not be."""
+        """Anti-affinity of pods that run, and of the pod itself: where they are, the selected pod may not be.
+
+        Who comes first makes the rule, with the domains that its own tolerations reach; later pods are only counted in it
+        (topology.go, updateInverseAntiAffinity). Pods that run come before the pod.
+        """
         rules: list[Group] = []
-        holders: list[tuple[Pod, Node | None]] = [(variant.pod, None), *self._placed(variant.pod)]
+        holders: list[tuple[Pod, Node | None]] = [*self._placed(variant.pod), (variant.pod, None)]
         for pod, node in holders:
             affinity = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity else None
             for term in affinity.required_during_scheduling_ignored_during_execution if affinity else ():
                 namespaces = self._namespaces(pod, term)
-                domains = dict.fromkeys(self._domains(term.topology_key, pod.spec.tolerations), 0)
-                if term.topology_key == HOSTNAME:
-                    self._register(domains)
+                known = next((g for g in rules if _same_rule(g, term, namespaces)), None)
+                if known is not None:
+                    rules.remove(known)
+                domains = dict(known.domains) if known else self._reached(term, pod)
                 domain = node.metadata.labels.get(term.topology_key) if node else None
                 if domain is not None:
                     domains[domain] = domains.get(domain, 0) + 1
-                same = next((g for g in rules if _same_rule(g, term, namespaces)), None)
-                if same is not None:
-                    rules.remove(same)
-                    domains = {d: same.domains.get(d, 0) + domains.get(d, 0) for d in {**same.domains, **domains}}
                 rules.append(
                     Group(
                         rule=TopologyRule.ANTI_AFFINITY,
@@ -258,6 +259,13 @@ class Topology:
                     )
                 )
         yield from rules
+
+    def _reached(self, term: PodAffinityTerm, pod: Pod) -> dict[str, int]:
+        """The domains of a rule that this pod makes, all empty."""
+        domains = dict.fromkeys(self._domains(term.topology_key, pod.spec.tolerations), 0)
+        if term.topology_key == HOSTNAME:
+            self._register(domains)
+        return domains
 
     def _as_written(self, pod: Pod) -> Variant:
         return first_variant(pod, respect_preferences=self._world.settings.preference_policy != "Ignore")
