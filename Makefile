@@ -30,7 +30,7 @@ docs: setup ## the documentation site in build/site, made from docs/, playbooks 
 	@$(BIN)/python -m tests.site
 
 test: setup ## all tests (those of the test bed and the oracle once `make native` has built them)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest
 
 native: setup ## builds the Go programs that tests compare with: the test bed and the oracle (needs Go; 15 minutes once)
 	@$(BIN)/python -m tests.cluster build

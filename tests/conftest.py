@@ -16,17 +16,6 @@ settings.load_profile("unhurried")
 
 NOT_RUN: Final = "NOT RUN: "
 """How the reason of a skip begins where the real thing is missing that the test is about."""
-_ONE_WORKER: Final = ("bed", "oracle", "browser")
-"""Session fixtures that are costly to start: what uses one of them stays on one worker."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist writes the groups into the names
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run on several workers, those that share a costly fixture share a worker."""
-    for item in items:
-        for name in _ONE_WORKER:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")

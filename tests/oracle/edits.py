@@ -81,6 +81,9 @@ def _edit_affinity(affinity: Json, place: list[str], edit: Edit) -> None:
 
 def _edit_resource(pod: Json, edit: Edit) -> None:
     """What each container asks for is taken over from the typed pod: which of several gives way is lowering.py's matter."""
+    if edit.field.startswith("spec.resources."):
+        _edit_pod_level(pod["spec"]["resources"], edit)
+        return
     spec = decode(dict(pod), Pod).spec
     target = lowered(spec, edit.subject, Quantity.parse(str(edit.new))) if edit.new is not None else None
     for name, containers in (("containers", spec.containers), ("initContainers", spec.init_containers)):
@@ -89,6 +92,18 @@ def _edit_resource(pod: Json, edit: Edit) -> None:
         )
         for raw, container in zip(pod["spec"].get(name, []), wanted, strict=False):
             _amounts(raw, container, edit, dropped=edit.new is None)
+
+
+def _edit_pod_level(resources: Json, edit: Edit) -> None:
+    """The edit speaks of all that the pod takes; its RuntimeClass's overhead is not written here and stays."""
+    for amounts in resources.values():
+        if edit.subject not in amounts:
+            continue
+        new = None
+        if edit.new is not None:
+            beside = Quantity.parse(str(edit.old)) - Quantity.parse(str(resources["requests"][edit.subject]))
+            new = str(Quantity.parse(str(edit.new)) - beside)
+        _put(amounts, edit.subject, new)
 
 
 def _amounts(raw: Json, container: Container, edit: Edit, *, dropped: bool) -> None:
