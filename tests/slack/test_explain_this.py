@@ -23,7 +23,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def stage() -> AsyncIterator[Stage]:
     async with Stage(Setting(recordings=clusters.recordings(SEED), playbooks=packaged.load_playbooks())) as running:
         yield running
-        assert not running.slack.violations
+        # between two stories messages are deleted, and a reply that was still under way may come after that
+        assert not [v for v in running.slack.violations if v.error != "cannot_reply_to_message"]
 
 
 @pytest.fixture
