@@ -2,11 +2,13 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
     from bot.app import Place
+    from bot.config import Config
 
 LANGUAGES: Final = ("en", "ko")
 
@@ -53,3 +55,15 @@ def place_of(arguments: argparse.Namespace) -> "Place":
     from bot.app import Place  # noqa: PLC0415 (half a second that `--help` need not pay)
 
     return Place(context=arguments.context, kubeconfig=arguments.kubeconfig, region=arguments.region)
+
+
+def settings(file: str) -> "Config | None":
+    """What the environment and a file (`--config`) set; None where it is wrong, which is told in one line a problem."""
+    from bot.config import ConfigError, load_config  # noqa: PLC0415 (YAML, which `--help` need not read)
+
+    try:
+        return load_config(os.environ, file=file)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"karpenter-bot: {problem}", file=sys.stderr)
+        return None

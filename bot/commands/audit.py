@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from datetime import UTC, datetime
 from typing import Final
@@ -10,9 +9,8 @@ from typing import Final
 import msgspec
 import orjson
 
-from bot.commands.arguments import UsageError
+from bot.commands.arguments import UsageError, settings
 from bot.commands.output import ANSWERED, BAD_INPUT, UNREACHABLE
-from bot.config import ConfigError, load_config
 from bot.model.proposals import AuditEntry
 from bot.store import StoreUnavailable, open_store
 from bot.store.ledger import audit, chained
@@ -33,11 +31,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Reads the ledger of the configured store; the exit code. Raises UsageError."""
-    try:
-        config = load_config(os.environ, file=arguments.config)
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"karpenter-bot: {problem}", file=sys.stderr)
+    config = settings(arguments.config)
+    if config is None:
         return BAD_INPUT
     since = _moment(arguments.since) if arguments.since else None
     try:

@@ -3,15 +3,14 @@
 import argparse
 import asyncio
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from bot import app
-from bot.commands.arguments import LANGUAGES, add_cluster, place_of
+from bot.commands.arguments import LANGUAGES, add_cluster, place_of, settings
 from bot.commands.output import ANSWERED, BAD_INPUT, coloured, print_json
-from bot.config import ClusterConfig, Config, ConfigError, load_config
+from bot.config import ClusterConfig, Config
 from bot.doctor import Finding, State
 from bot.doctor.rounds import Examination, examine
 from bot.model.diagnosis import Json
@@ -34,11 +33,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Examines and tells: 0 in order, 1 something is to be mended, 2 the settings cannot be read."""
-    try:
-        config = load_config(os.environ, file=arguments.config)
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"karpenter-bot: {problem}", file=sys.stderr)
+    config = settings(arguments.config)
+    if config is None:
         return BAD_INPUT
     examination = Examination(
         config=config,

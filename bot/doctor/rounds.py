@@ -51,7 +51,10 @@ async def examine(examination: Examination) -> list[Finding]:
     rounds = [_cluster(examination, cluster) for cluster in config.clusters]
     if examination.slack:
         rounds += [_slack(examination), _store(config.store.url)]
-    found = await asyncio.gather(*rounds)
+    try:
+        found = await asyncio.gather(*rounds)
+    finally:
+        examination.clients.close()
     return [finding for some in found for finding in some]
 
 

@@ -16,12 +16,12 @@ from bot.model.diagnosis import Json
 from bot.playbooks import Phrases, Rendered, clean
 from bot.slack.blocks import Message, answer, button, note, progress
 from bot.slack.budget import BUTTON, VALUE
-from bot.slack.dialogs import choice
 from bot.slack.exchange import Exchange, Place
 from bot.slack.floor import Floor, Part, Payload, clicked, failure
 from bot.slack.questions import Why, parse_command, question_text
+from bot.slack.replies import worded
 from bot.slack.said import message_text
-from bot.slack.services import Answered, Asker, Choose, Failed, Reply
+from bot.slack.services import Asker, Failed, Reply
 
 SHORTCUT: Final = "explain_this"
 ASK_POD: Final = "ask_pod"
@@ -108,17 +108,6 @@ class ExplainThis(Part):
         asker = Asker(user=place.user, channel=place.channel, thread_ts=place.thread_ts)
         reply = await floor.in_time(self._services.why(question, asker))
         await exchange.answer(worded(reply, question, phrases))
-
-
-def worded(reply: Reply, question: Why, phrases: Phrases) -> Message:
-    """Whatever became of the question, as a message."""
-    match reply:
-        case Answered(answer_id=answer_id, rendered=rendered):
-            return answer(rendered, phrases, evidence=answer_id)
-        case Choose():
-            return choice(reply, question, phrases)
-        case Failed():
-            return failure(reply, phrases)
 
 
 def _with_pods(message: Message, pods: Sequence[str], phrases: Phrases) -> Message:

@@ -9,11 +9,12 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.slack.exchange import Exchange, Place, Refused, publish_home
-from bot.slack.explain_this import Explaining, worded
+from bot.slack.explain_this import Explaining
 from bot.slack.floor import Floor, Part, Payload
 from bot.slack.home import ASK, LANGUAGE, REFRESH, ClusterHome, Look, home_view
 from bot.slack.memory import Memory
 from bot.slack.questions import LANGUAGES, Why, parse_command
+from bot.slack.replies import worded
 from bot.slack.services import Asker, Failed
 
 _FRESH: Final = 30.0

@@ -13,19 +13,18 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 
-from bot.playbooks import Phrases, plain
-from bot.slack.blocks import SHOW_EVIDENCE, WHY, Message, answer, error, help_message, progress
-from bot.slack.dialogs import choice, note_modal, plain_modal
+from bot.playbooks import Phrases
+from bot.slack.blocks import SHOW_EVIDENCE, WHY, answer, error, help_message, progress
+from bot.slack.dialogs import note_modal, plain_modal
 from bot.slack.evidence import evidence_modal
 from bot.slack.exchange import BLOCKS_REFUSED, Exchange, Place, Refused, change_modal, open_modal
 from bot.slack.floor import Floor, Part, Payload, clicked, failure, logged
 from bot.slack.handover import Asked, Lost, resumed
-from bot.slack.proposal_blocks import offer_elements
 from bot.slack.questions import Ask, Help, NotUnderstood, Why, parse_command
-from bot.slack.services import Answered, Asker, Choose, Failed, Reply, Services, Verb
+from bot.slack.replies import worded
+from bot.slack.services import Asker, Failed, Reply, Services, Verb
 from bot.slack.work import Work
 from bot.telemetry.measures import count, stage
-from bot.telemetry.requests import current
 
 COMMAND: Final = "/karpenter"
 """What help names where the person typed no command."""
@@ -205,7 +204,7 @@ class Listeners:
                 await exchange.refuse(failure(reply, phrases))
             case _:
                 with stage("show"):
-                    await exchange.answer(_worded(reply, question, phrases))
+                    await exchange.answer(worded(reply, question, phrases))
 
     async def _ask(self, exchange: Exchange, ask: Ask, asker: Asker, phrases: Phrases) -> None:
         await exchange.progress(progress(" ".join((ask.verb, *ask.words)), phrases))
@@ -241,13 +240,3 @@ class Listeners:
 
     async def _modal_error(self, view_id: str, phrases: Phrases, code: str, **facts: object) -> None:
         await change_modal(self.floor.client, view_id, note_modal(phrases.lines(f"error.{code}", **facts), phrases))
-
-
-def _worded(reply: Answered | Choose, question: Why, phrases: Phrases) -> Message:
-    match reply:
-        case Answered(answer_id=answer_id, rendered=rendered):
-            summaries = [plain(remedy.summary) for remedy in rendered.remedies]
-            buttons = offer_elements(reply.offers, summaries, phrases)
-            return answer(rendered, phrases, evidence=answer_id, reference=current(), buttons=buttons)
-        case Choose():
-            return choice(reply, question, phrases)

@@ -12,7 +12,7 @@ from bot.model.labels import NODEPOOL
 from bot.model.objects import AnyObject, Condition, ObjectMeta
 from bot.sources.errors import ClusterUnreachable, NotPermitted, ReadFailed
 from bot.sources.owners import controller_of
-from bot.sources.reading import OnlyMeta, Reader
+from bot.sources.reading import IN_ONE_PIECE, OnlyMeta, Reader
 from bot.sources.resources import EVENTS, NODE_CLAIMS, NODES, PODS, Resource, is_name
 
 MOST_PODS: Final = 20_000
@@ -102,8 +102,8 @@ async def observe_node(reader: Reader, node: str, claim: str = "") -> NodeState:
     found = next((n for n in nodes if n.metadata.name == node), None)
     pods = 0
     if found is not None:
-        on_it = (("fieldSelector", f"spec.nodeName={node}"),)
-        pods = len(await reader.many(PODS, OnlyMeta, query=on_it))
+        on_it = (("fieldSelector", f"spec.nodeName={node}"), ("resourceVersion", "0"))
+        pods = len(await reader.many(PODS, OnlyMeta, query=on_it, page=IN_ONE_PIECE))
     said: list[tuple[datetime, str]] = []
     for kind, name in (("Node", node), ("NodeClaim", found_claim.metadata.name if found_claim else claim)):
         if name:

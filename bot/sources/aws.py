@@ -62,6 +62,10 @@ class Clients(Protocol):
         """A thread-safe client. Raises botocore's errors."""
         ...
 
+    def close(self) -> None:
+        """Ends idle connections. A client that is used again opens new ones."""
+        ...
+
 
 class Boto:
     """Real clients, each made once. Safe to use from several threads."""
@@ -87,6 +91,11 @@ class Boto:
                 _count_calls(client.meta.events)
                 self._clients[key] = client
             return self._clients[key]
+
+    def close(self) -> None:
+        with self._making:
+            for client in self._clients.values():
+                client.close()
 
 
 def _count_calls(events: Any) -> None:  # noqa: ANN401

@@ -19,10 +19,10 @@ from bot.sources.errors import ClusterUnreachable, NotPermitted, PodNotFound, Re
 from bot.sources.karpenter_side import Installation, KarpenterSide, observe_karpenter
 from bot.sources.kube_api import KubeApi
 from bot.sources.logs import LogTail
-from bot.sources.neighbours import observe_neighbours, observe_placed, unique
+from bot.sources.neighbours import observe_neighbours, observe_on_node, observe_placed, unique
 from bot.sources.owners import Discovery, controller_of, observe_owners
 from bot.sources.pod_search import Candidates, PodQuestion, Search
-from bot.sources.reading import Reader, Standing, decode_json
+from bot.sources.reading import IN_ONE_PIECE, Reader, Standing, decode_json
 from bot.sources.resources import BUDGETS, EVENTS, PODS, is_name, none_of
 from bot.sources.storage import observe_storage
 
@@ -163,11 +163,11 @@ class Cluster:
             reader.many(EVENTS, Event, query=of_nodes, keep=lambda e: e.reason in _NODE_EVENTS),
         )
         # pods on the node where it is there, and those of the namespaces whose pods were driven off: for their protections
-        lists = [[("fieldSelector", f"spec.nodeName={n.metadata.name}")] for n in world.nodes if _begins(n, name)]
+        lists = [observe_on_node(reader, node) for node in world.nodes if _begins(node, name)]
         driven_off = {e.involved_object.namespace for e in pods if e.reason != "Scheduled"} if name else set()
         spaces = sorted(driven_off)[:_SPACES_READ]
         found = await asyncio.gather(
-            *(reader.many(PODS, Pod, query=query) for query in lists),
+            *lists,
             *(reader.many(PODS, Pod, namespace=space) for space in spaces if is_name(space)),
         )
         events = {e.metadata.uid or str(index): e for index, e in enumerate((*world.events, *pods, *nodes))}
@@ -233,7 +233,8 @@ async def _observe_exact(reader: Reader, question: PodQuestion) -> tuple[Pod, ..
         return ()
     if not question.namespace:
         by_name = (("fieldSelector", f"metadata.name={question.name}"),)
-        return tuple([pod async for page in reader.pages(PODS, Pod, query=by_name) for pod in page])
+        pages = reader.pages(PODS, Pod, query=by_name, page=IN_ONE_PIECE)
+        return tuple([pod async for page in pages for pod in page])
     if not is_name(question.namespace):
         return ()
     try:

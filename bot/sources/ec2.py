@@ -54,7 +54,7 @@ class Ec2Observation:
 
 
 class Ec2:
-    """The door to AWS. Keeps clients, threads and answers; `close` ends the threads."""
+    """The door to AWS. Keeps clients, threads and answers; `close` ends the threads and the connections."""
 
     def __init__(
         self, clients: Clients | None = None, cache: "TtlCache[Rows] | None" = None, patience: float = PATIENCE
@@ -66,6 +66,7 @@ class Ec2:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._clients.close()
 
     async def observe_ec2(self, question: Ec2Question) -> Ec2Observation:
         """Reads what is asked for, all at once. Never raises over AWS: an unreachable AWS is a list of gaps."""

@@ -54,6 +54,8 @@ class EksCluster:
             told = self.clients.client("eks", self.region, self.account).describe_cluster(name=self.name)["cluster"]
         except Exception as error:  # botocore's errors have no common base worth naming
             raise ClusterUnreachable(f"EKS cluster {self.name}: {why_not(error, 'eks:DescribeCluster')}") from error
+        finally:
+            self.clients.close()  # asked once for each connection; tokens are signed without asking anybody
         if not told.get("endpoint"):
             raise ClusterUnreachable(f"EKS cluster {self.name} has no endpoint yet ({told.get('status', 'unknown')})")
         return dict(told)

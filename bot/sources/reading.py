@@ -16,6 +16,9 @@ from bot.sources.kube_api import JSON, METADATA_ONLY, KubeApi, Query
 from bot.sources.resources import Resource
 
 PAGE: Final = 500
+IN_ONE_PIECE: Final = 0
+"""A `page` for short lists: with a limit, the API server looks through all objects in etcd; without, only in its memory
+(kube-apiserver, storage/cacher/delegator.go: a limit without a resourceVersion is never served from the watch cache)."""
 CONCURRENT_READS: Final = 16
 
 
@@ -170,8 +173,9 @@ class Reader:
         """A list, page by page, with what the server says about the list. Raises ReadFailed, also half-way."""
         token = ""
         while True:
+            limit = [("limit", str(page))] if page != IN_ONE_PIECE else []
             more = [("continue", token)] if token else []
-            body = await self.get_bytes(resource.path(namespace), [*query, ("limit", str(page)), *more], accept)
+            body = await self.get_bytes(resource.path(namespace), [*query, *limit, *more], accept)
             answer = self._decode_page(body, kind, resource)
             yield answer
             token = answer.metadata.continue_

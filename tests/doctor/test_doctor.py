@@ -90,6 +90,9 @@ class Aws:
     def client(self, service: str, region: str, account: Account) -> Any:  # noqa: ANN401, ARG002
         return SimpleNamespace(get_caller_identity=self._who) if service == "sts" else _Client(self)
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
     def _who(self) -> Mapping[str, Any]:
         if "get_caller_identity" in self.codes:
             raise AwsError(self.codes["get_caller_identity"])

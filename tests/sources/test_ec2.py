@@ -60,6 +60,9 @@ class Stubbed:
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
     def client(self, service: str, region: str, _account: Account) -> Any:  # noqa: ANN401
         config = Config(region_name=region)
         real = boto3.client(service, config=config, aws_access_key_id="x", aws_secret_access_key="x")

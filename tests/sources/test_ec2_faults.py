@@ -96,6 +96,9 @@ class Wired:
             client.meta.events.register_first("before-send", self.wire.before_send)
         return client
 
+    def close(self) -> None:
+        self.boto.close()
+
 
 @pytest.fixture(autouse=True)
 def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,6 +332,9 @@ class Recorder:
             client.meta.events.register("provide-client-params", self._noted(service))
             client.meta.events.register("before-call", self._answered)
         return client
+
+    def close(self) -> None:
+        self.boto.close()
 
     def _noted(self, service: str) -> Callable[..., None]:
         def note(params: Mapping[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401
