@@ -16,7 +16,7 @@ from bot.model.kubernetes import Event, Node, Pod, PodDisruptionBudget
 from bot.model.objects import MalformedObjectError, ObjectMeta, decode
 from bot.model.world import World
 from bot.sources.errors import ClusterUnreachable, NotPermitted, PodNotFound, ReadFailed, SourceError
-from bot.sources.karpenter_side import Installation, KarpenterSide, observe_karpenter
+from bot.sources.karpenter_side import Installation, KarpenterSide, Whereabouts, observe_karpenter
 from bot.sources.kube_api import KubeApi
 from bot.sources.logs import LogTail
 from bot.sources.neighbours import observe_neighbours, observe_on_node, observe_placed, unique
@@ -57,7 +57,7 @@ Answer = TypeVar("Answer")
 
 
 class Cluster:
-    """One cluster. Keeps nothing between questions but what API discovery said.
+    """One cluster. Keeps nothing between questions but what API discovery said and where Karpenter runs.
 
     `standing`: who keeps the collections that every question needs (a Mirror); without it they are listed each time.
     """
@@ -73,7 +73,7 @@ class Cluster:
         self._api = api
         self._standing = standing
         self._name = name
-        self._installation = installation or Installation()
+        self._karpenter = Whereabouts(installation or Installation())
         self._discovery = Discovery()
 
     async def observe_pod(self, question: PodQuestion) -> Pod:
@@ -114,7 +114,7 @@ class Cluster:
         reader = Reader(self._api, self._standing)
         try:
             async with asyncio.TaskGroup() as group:
-                side = group.create_task(observe_karpenter(reader, self._installation, LogTail.about(pod)))
+                side = group.create_task(observe_karpenter(reader, self._karpenter, LogTail.about(pod)))
                 owners = group.create_task(observe_owners(reader, self._discovery, pod.metadata))
                 storage = group.create_task(observe_storage(reader, pod))
                 neighbours = group.create_task(observe_neighbours(reader, pod))
@@ -142,7 +142,7 @@ class Cluster:
         """
         reader = Reader(self._api, self._standing)
         try:
-            side = await observe_karpenter(reader, self._installation, LogTail(()))
+            side = await observe_karpenter(reader, self._karpenter, LogTail(()))
         except ExceptionGroup as failed:
             raise _first(failed) from failed
         return replace(self._world(side, now), missing=tuple(reader.missing))

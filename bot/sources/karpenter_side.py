@@ -1,7 +1,8 @@
 """What a cluster says about Karpenter: its NodePools, what it made of them, how it is set up, what it logged."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,7 @@ from bot.sources.controller import SELECTOR, Controller, ControllerPod, parse_co
 from bot.sources.errors import ReadFailed, missing_read
 from bot.sources.logs import SERVER_LIMIT, SINCE_SECONDS, TAILS, LogTail
 from bot.sources.neighbours import observe_daemon_pods
-from bot.sources.reading import Reader
+from bot.sources.reading import IN_ONE_PIECE, Reader
 from bot.sources.resources import (
     AUTO_MODE,
     DAEMON_SETS,
@@ -29,6 +30,8 @@ from bot.sources.resources import (
 
 LOG: Final = "Karpenter's log"
 _CONTROLLERS_READ: Final = 3
+_TRUSTED_FOR: Final = 300.0
+"""Seconds for which only the namespaces where Karpenter was found are looked in: a second one elsewhere shows after that."""
 _EVENTS_KEPT: Final = 2000
 _CLUSTER_EVENTS: Final = "default"
 """The namespace of events about cluster-scoped objects (client-go tools/record/event.go, makeEvent)."""
@@ -49,6 +52,24 @@ class Installation:
     selector: str = SELECTOR
 
 
+class Whereabouts:
+    """Where Karpenter's pods were last: looked for there first, and in all namespaces of the installation now and then."""
+
+    def __init__(self, installation: Installation, clock: Callable[[], float] = time.monotonic) -> None:
+        self.installation = installation
+        self._clock = clock
+        self._there: tuple[str, ...] = ()
+        self._searched = float("-inf")
+
+    def likely(self) -> tuple[str, ...]:
+        """The namespaces of the last search, as long as that may be trusted; else none."""
+        return self._there if self._clock() - self._searched < _TRUSTED_FOR else ()
+
+    def searched(self, pods: Sequence[ControllerPod]) -> None:
+        """Notes what a search of all namespaces found."""
+        self._there, self._searched = tuple(sorted({pod.metadata.namespace for pod in pods})), self._clock()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KarpenterSide:
     """The part of a World that is the same for every pod, but for the choice of log lines."""
@@ -64,7 +85,7 @@ class KarpenterSide:
     log: tuple[str, ...]
 
 
-async def observe_karpenter(reader: Reader, installation: Installation, tail: LogTail) -> KarpenterSide:
+async def observe_karpenter(reader: Reader, whereabouts: Whereabouts, tail: LogTail) -> KarpenterSide:
     """Reads all of it at once; `tail` chooses the log lines. Raises ClusterUnreachable, CredentialsExpired."""
     async with asyncio.TaskGroup() as group:
         pools = group.create_task(_observe_pools(reader))
@@ -72,12 +93,12 @@ async def observe_karpenter(reader: Reader, installation: Installation, tail: Lo
         nodes = group.create_task(_observe_nodes(reader))
         daemons = group.create_task(_observe_daemons(reader, nodes))
         events = group.create_task(_observe_events(reader))
-        controllers = group.create_task(_observe_controllers(reader, installation, tail))
+        controllers = group.create_task(_observe_controllers(reader, whereabouts, tail))
     node_pools, node_classes = pools.result()
     daemon_sets, daemon_pods = daemons.result()
     pods = controllers.result()
     if not pods and node_pools and not any(gap.what in (LOG, PODS.full_name) for gap in reader.missing):
-        reader.lacks(_no_controller(node_pools, installation))
+        reader.lacks(_no_controller(node_pools, whereabouts.installation))
     controller = parse_controller(pods)
     for gap in controller.missing:
         reader.lacks(gap)
@@ -159,13 +180,11 @@ async def _observe_events(reader: Reader) -> tuple[Event, ...]:
     return tuple(sorted(found, key=lambda e: str(e.time or ""))[-_EVENTS_KEPT:])
 
 
-async def _observe_controllers(reader: Reader, installation: Installation, tail: LogTail) -> tuple[ControllerPod, ...]:
-    query = [("labelSelector", installation.selector)]
-    lists = (
-        reader.many(PODS, ControllerPod, namespace=namespace, query=query)
-        for namespace in installation.namespaces or ("",)
-    )
-    pods = tuple(pod for part in await asyncio.gather(*lists) for pod in part)
+async def _observe_controllers(reader: Reader, whereabouts: Whereabouts, tail: LogTail) -> tuple[ControllerPod, ...]:
+    pods = await _controllers_in(reader, whereabouts.likely(), whereabouts.installation)
+    if not pods:
+        pods = await _controllers_in(reader, whereabouts.installation.namespaces or ("",), whereabouts.installation)
+        whereabouts.searched(pods)
     running = [pod for pod in pods if pod.status.phase == "Running"]
     # Only the leader logs decisions; after a change of leader the old one's lines still count, so all are read.
     tails = await asyncio.gather(*(_observe_log(reader, pod, tail.names) for pod in running[:_CONTROLLERS_READ]))
@@ -173,6 +192,15 @@ async def _observe_controllers(reader: Reader, installation: Installation, tail:
         for line in lines:
             tail.take(line)
     return pods
+
+
+async def _controllers_in(
+    reader: Reader, namespaces: Iterable[str], installation: Installation
+) -> tuple[ControllerPod, ...]:
+    # few, long-lived pods: the API server looks them up in its memory
+    query = [("labelSelector", installation.selector), ("resourceVersion", "0")]
+    lists = (reader.many(PODS, ControllerPod, namespace=n, query=query, page=IN_ONE_PIECE) for n in namespaces)
+    return tuple(pod for part in await asyncio.gather(*lists) for pod in part)
 
 
 async def _observe_log(reader: Reader, pod: ControllerPod, names: tuple[str, ...]) -> LogTail:

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 from bot.app import Place, Shared, diagnosis_of, prepare
 from bot.catalogues import Catalogues
@@ -33,11 +34,14 @@ class CountedApi:
 
     api: WatchApi
     sizes: dict[str, int] = field(default_factory=dict)
+    slowest: tuple[float, str] = (0.0, "")
     calls: int = 0
 
     async def get(self, path: str, query: Query = (), accept: str = JSON) -> bytes:
         self.calls += 1
+        began = time.perf_counter()
         body = await self.api.get(path, query, accept)
+        self.slowest = max(self.slowest, (round(time.perf_counter() - began, 3), f"{path}?{urlencode(list(query))}"))
         self.sizes[path] = self.sizes.get(path, 0) + len(body)
         return body
 
@@ -68,7 +72,7 @@ class Meter:
     spent: float = field(default_factory=time.process_time)
 
     def __post_init__(self) -> None:
-        self.api.calls, self.api.sizes = 0, {}
+        self.api.calls, self.api.sizes, self.api.slowest = 0, {}, (0.0, "")
 
     def row(self, **more: object) -> dict[str, object]:
         sizes = self.api.sizes
@@ -78,6 +82,7 @@ class Meter:
             "cpuSeconds": round(time.process_time() - self.spent, 3),
             "apiCalls": self.api.calls,
             "apiKiB": sum(sizes.values()) // 1024,
+            "slowest": self.api.slowest,
             "largest": max(sizes, key=lambda path: sizes[path], default=""),
             "residentMiB": _resident_mib(),
             "peakMiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

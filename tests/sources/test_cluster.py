@@ -270,6 +270,22 @@ async def test_karpenter_is_looked_for_where_it_was_said_to_be(tmp_path: Path) -
     ]
 
 
+async def test_once_found_karpenter_is_looked_for_there_and_elsewhere_when_it_is_gone(tmp_path: Path) -> None:
+    everywhere, moved = "/api/v1/pods", dict(karpenter_pod("karpenter-c"))
+    moved["metadata"] = {**moved["metadata"], "namespace": "karpenter"}
+    async with cluster_of(tmp_path) as (cluster, fake):
+        await cluster.observe_nodepools(NOW)
+        assert fake.paths.count(everywhere) == 1
+        world = await cluster.observe_nodepools(NOW)
+        assert fake.paths.count(everywhere) == 1, "nobody's pods but Karpenter's are looked through again"
+        assert world.cluster == "training"
+        fake.remove(karpenter_pod("karpenter-a"))
+        fake.remove(karpenter_pod("karpenter-b"))
+        fake.put(moved)
+        assert (await cluster.observe_nodepools(NOW)).cluster == "training"
+    assert fake.paths.count(everywhere) == 2
+
+
 async def test_pools_can_be_read_without_a_pod(tmp_path: Path) -> None:
     async with cluster_of(tmp_path) as (cluster, _):
         world = await cluster.observe_nodepools(NOW)
