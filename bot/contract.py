@@ -171,6 +171,8 @@ def _remedy(remedy: Remedy, summary: str) -> Json:
         "applicable": patch.applicable if patch else False,
         "whyNot": (patch.why_not or None) if patch else "no patch could be worked out",
         "whyNotCode": (patch.why_not_code or None) if patch else None,
+        "recreate": patch.recreate if patch else False,
+        "recreateWhyNotCode": (patch.kept or None) if patch else None,
         "cautions": list(remedy.cautions),
     }
 

@@ -10,8 +10,18 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from bot.approving.carrying import Clock
-from bot.approving.proposing import TOKEN_BYTES, Clusters, Proposer, Terms, rehearsed, shown
+from bot.approving.hands import Hands
+from bot.approving.proposing import (
+    TOKEN_BYTES,
+    Clusters,
+    Proposer,
+    Terms,
+    rehearsed,
+    rehearsed_anew,
+    shown,
+    stopping,
+)
+from bot.approving.recording import Clock
 from bot.model.diagnosis import Json
 from bot.model.proposals import Alteration, ApprovalRule, Person, Place, Proposal, Purpose, State
 from bot.remediation.approvals import (
@@ -26,6 +36,7 @@ from bot.remediation.approvals import (
     step,
 )
 from bot.remediation.outcomes import still_as_left
+from bot.remediation.recreation import manifest_of, uid_left, why_kept
 from bot.slack.services import Failed
 from bot.sources.errors import ReadFailed
 from bot.store import Store, ledger
@@ -33,6 +44,8 @@ from bot.store.ledger import Told
 
 LOG: Final = logging.getLogger(__name__)
 
+_HANDED_ON: Final = ("summary", "risks", "cautions")
+"""What an undo says as the change did."""
 LookUp = Callable[[str, Sequence[str]], Awaitable[Person]]
 """Who a user is now, and in which of these groups."""
 
@@ -106,7 +119,7 @@ class ApprovalDesk:
         Raises StoreUnavailable, SourceError.
         """
         parent = await ledger.find(self.store, proposal)
-        if parent is None or not parent.alteration.undo:
+        if parent is None or not parent.undoable:
             return Failed(code="approvals.unknown")
         rule = rule_for(self.terms.rules, parent.cluster, parent.alteration.target)
         no = may_undo(parent, rule, await self._person(user, rule))
@@ -127,13 +140,23 @@ class ApprovalDesk:
         target, generation = parent.alteration.target, parent.facts.get("generation")
         changed = No("approvals.changed-since", {"object": str(target)})
         now, left = await hands.read(target), generation if isinstance(generation, int) else 0
-        if not still_as_left(now, parent.alteration.uid, parent.id, left):
+        as_left = now is None if parent.half_done else still_as_left(now, uid_left(parent), parent.id, left)
+        if not as_left:
             return changed
+        kept = why_kept(now) if parent.recreates and now is not None else None
+        if kept is not None:
+            return No(f"approvals.{kept.code}", kept.facts)
         try:
-            found = await rehearsed(hands, target, tuple(dict(one) for one in parent.alteration.undo))
+            return await self._rehearsed_back(hands, parent, now) or changed
         except ReadFailed as refused:
             return No("approvals.undo-refused", {"why": refused.message})
-        return found or changed
+
+    @staticmethod
+    async def _rehearsed_back(hands: Hands, parent: Proposal, now: Json) -> Alteration | None:
+        target, alteration = parent.alteration.target, parent.alteration
+        if parent.recreates:
+            return await rehearsed_anew(hands, target, now, manifest_of(alteration.before))
+        return await rehearsed(hands, target, tuple(dict(one) for one in alteration.undo))
 
     async def _undo_of(self, parent: Proposal, user: str, alteration: Alteration) -> Proposal | Failed:
         now = self.clock()
@@ -152,7 +175,7 @@ class ApprovalDesk:
             applied_at=None,
             attempt=None,
             place=replace(parent.place, ts=""),
-            facts={key: parent.facts[key] for key in ("summary", "risks", "cautions") if key in parent.facts},
+            facts={**{k: parent.facts[k] for k in _HANDED_ON if k in parent.facts}, **stopping(alteration)},
         )
         await ledger.create(self.store, one, self._told("propose", user, shown(one)))
         approved = await self.approve(one.id, user)

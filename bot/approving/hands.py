@@ -1,4 +1,5 @@
-"""The bot's hands on one cluster: one object read, rehearsed (server-side dry-run), patched. Decides nothing.
+"""The bot's hands on one cluster: one object read, rehearsed (server-side dry-run), patched; or deleted and created.
+Decides nothing.
 
 Every write goes through the official client's connection as field manager `karpenter-bot`.
 """
@@ -10,7 +11,9 @@ import msgspec
 
 from bot.model.diagnosis import Json
 from bot.model.objects import ObjectRef
+from bot.remediation.documents import text
 from bot.remediation.outcomes import FIELD_MANAGER
+from bot.remediation.recreation import recreation_of
 from bot.sources.errors import ReadFailed
 from bot.sources.kube_api import KubeConnection, Query
 from bot.sources.owners import Discovery
@@ -45,15 +48,38 @@ class Hands:
         """Patches the object, once; whatever is uncertain about the answer is the caller's to find out."""
         return await self._patched(target, patch, [])
 
-    async def may_patch(self, target: ObjectRef) -> bool:
-        """Whether the API server would let the bot patch this object."""
+    async def rehearse_recreation(self, target: ObjectRef, before: Json, manifest: Json) -> None:
+        """Both writes, nothing kept. While the old object stands there, its name is all that a good manifest fails on: the
+        server looks for it after admission and validation. Raises ReadFailed with what else it finds.
+        """
+        if before is not None:
+            await self._removed(target, before, [("dryRun", "All")])
+        try:
+            await self._created(target, manifest, [("dryRun", "All")])
+        except ReadFailed as refused:
+            if before is None or refused.status != 409 or "already exists" not in refused.message:
+                raise
+
+    async def remove(self, target: ObjectRef, before: Json) -> None:
+        """Deletes the object, if it still is this version of it."""
+        await self._removed(target, before, [])
+
+    async def create(self, target: ObjectRef, manifest: Json) -> Json:
+        """Creates the object; 409 where its name is taken."""
+        return await self._created(target, manifest, [])
+
+    async def may(self, target: ObjectRef, *verbs: str) -> bool:
+        """Whether the API server would let the bot do all of this to the object."""
+        return all([await self._may(target, verb) for verb in verbs])
+
+    async def _may(self, target: ObjectRef, verb: str) -> bool:
         resource = await self._resource(target)
         asked = {
             "group": resource.group,
             "resource": resource.plural,
-            "verb": "patch",
+            "verb": verb,
             "namespace": target.namespace,
-            "name": target.name,
+            "name": target.name if verb != "create" else "",
         }
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
         body = {**review, "spec": {"resourceAttributes": asked}}
@@ -71,6 +97,23 @@ class Hands:
         found = answer.get("items") if isinstance(answer, dict) else None
         return [one for one in found or [] if isinstance(one, dict)]
 
+    async def _removed(self, target: ObjectRef, before: Json, query: Query) -> None:
+        row = recreation_of(before)
+        if row is None:
+            raise ReadFailed(405, f"a {target.kind} is never deleted")
+        only = {"uid": text(before, "metadata", "uid"), "resourceVersion": text(before, "metadata", "resourceVersion")}
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": only}
+        body = {**options, "propagationPolicy": row.propagation}
+        await self._api.request("DELETE", await self._path(target), query=query, body=body)
+
+    async def _created(self, target: ObjectRef, manifest: Json, query: Query) -> Json:
+        collection = (await self._path(target)).rpartition("/")[0]
+        return _decoded(
+            await self._api.request(
+                "POST", collection, query=[("fieldManager", FIELD_MANAGER), *query], body=cast("object", manifest)
+            )
+        )
+
     async def _patched(self, target: ObjectRef, patch: Sequence[Mapping[str, Json]], query: Query) -> Json:
         answer = await self._api.request(
             "PATCH",
@@ -79,10 +122,7 @@ class Hands:
             body=[dict(step) for step in patch],
             content_type=JSON_PATCH,
         )
-        try:
-            return cast("Json", decode_json(answer))
-        except msgspec.DecodeError as error:
-            raise ReadFailed(0, "an answer that is no JSON") from error
+        return _decoded(answer)
 
     async def _path(self, target: ObjectRef) -> str:
         if not is_name(target.name) or not (not target.namespace or is_name(target.namespace)):
@@ -94,3 +134,10 @@ class Hands:
         if resource is None:
             raise ReadFailed(404, f"the cluster does not serve {target.kind} of {target.api_version}")
         return resource
+
+
+def _decoded(answer: bytes) -> Json:
+    try:
+        return cast("Json", decode_json(answer))
+    except msgspec.DecodeError as error:
+        raise ReadFailed(0, "an answer that is no JSON") from error

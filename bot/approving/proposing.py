@@ -10,14 +10,18 @@ from typing import Any, Final, Protocol, cast
 
 import msgspec
 
-from bot.approving.carrying import TRIES, Clock, is_race
+from bot.approving.carrying import TRIES
 from bot.approving.hands import Hands
+from bot.approving.recording import Clock, is_race
 from bot.model.diagnosis import Diagnosis, Json, Patch, Remedy
 from bot.model.objects import ObjectRef
 from bot.model.proposals import Alteration, ApprovalRule, Place, Proposal, Purpose, State
 from bot.remediation.approvals import rule_for
+from bot.remediation.documents import text
+from bot.remediation.gitops import managed_by
 from bot.remediation.outcomes import digest_of, guarded, holds, repository_patch, way_back, yaml_diff
 from bot.remediation.patches import kubectl_command
+from bot.remediation.recreation import changed, manifest_of, stops, why_kept
 from bot.slack.services import Asker, Copy, Failed, Offered
 from bot.sources.errors import ReadFailed, SourceError
 from bot.store import Store, ledger
@@ -77,11 +81,14 @@ class Proposer:
     def __init__(self, store: Store, clusters: Clusters, terms: Terms, clock: Clock) -> None:
         self._store, self._clusters, self._terms, self._clock = store, clusters, terms, clock
 
-    async def offers(self, cluster: str, diagnosis: Diagnosis) -> tuple[Offered, ...]:
-        """A button for each remedy that has a patch: to propose it, or to copy it where it cannot be applied from here."""
+    async def offers(self, cluster: str, diagnosis: Diagnosis, *, but: str = "") -> tuple[Offered, ...]:
+        """A button for each remedy that has a patch: to propose it, or to copy it where it cannot be applied from here.
+
+        `but`: the key of a remedy that gets none.
+        """
         found: list[tuple[Offer, Offered]] = []
         for number, remedy in enumerate(diagnosis.remedies[:MOST_OFFERS]):
-            if remedy.patch is None or remedy.patch.patch is None:
+            if remedy.patch is None or remedy.patch.patch is None or remedy_key(remedy) == but:
                 continue
             offer = Offer(
                 token=secrets.token_urlsafe(TOKEN_BYTES),
@@ -90,17 +97,19 @@ class Proposer:
                 pod=diagnosis.pod.name,
                 remedy=remedy_key(remedy),
             )
-            ready = remedy.patch.applicable and await self._may_write(cluster, remedy.patch.target)
-            found.append((offer, Offered(token=offer.token, number=number, ready=ready)))
+            ready = await self._may_write(cluster, remedy.patch)
+            anew = ready and not remedy.patch.applicable
+            found.append((offer, Offered(token=offer.token, number=number, ready=ready, recreates=anew)))
         await ledger.keep_offers(self._store, [offer for offer, _ in found], self._clock())
         return tuple(offered for _, offered in found)
 
-    async def _may_write(self, cluster: str, target: ObjectRef) -> bool:
+    async def _may_write(self, cluster: str, patch: Patch) -> bool:
         """Whether somebody may approve it and the bot may write it; what cannot be asked is a no."""
-        if rule_for(self._terms.rules, cluster, target) is None:
+        target, verbs = patch.target, verbs_for(patch)
+        if not verbs or rule_for(self._terms.rules, cluster, target) is None:
             return False
         try:
-            return await (await self._clusters.hands(cluster)).may_patch(target)
+            return await (await self._clusters.hands(cluster)).may(target, *verbs)
         except (ReadFailed, SourceError) as error:
             LOG.warning("cannot tell whether %s may be patched: %s", target, error)
             return False
@@ -124,33 +133,40 @@ class Proposer:
         hands = await self._clusters.hands(offer.cluster)
         try:
             why_not = await self._why_not(hands, offer.cluster, patch, worded)
-            alteration = None if why_not else await rehearsed(hands, patch.target, _steps(patch))
+            alteration = None if why_not else await self._altered(hands, patch)
         except ReadFailed as refused:
             return copied(patch, worded, refused.message, "approvals.dry-run-refused")
         if alteration is None:
             return why_not or no_longer
-        alteration = alteration if patch.undo is not None else replace(alteration, undo=())
         one = self._drafted(alteration, offer, user, language, place)
-        facts: dict[str, Json] = {
-            "summary": worded.summary,
-            "opens": worded.opens,
-            "risks": list(worded.risks),
-            "cautions": list(remedy.cautions),
-            "nodepool": remedy.nodepool,
-        }
-        one = replace(one, facts=facts)
+        one = replace(one, facts={**_told(remedy, worded), **stopping(alteration)})
         await ledger.create(self._store, one, Told(event="propose", at=one.created_at, actor=user, detail=shown(one)))
         return one
 
+    async def _altered(self, hands: Hands, patch: Patch) -> Alteration | None:
+        """What would be done, rehearsed; None where there is nothing to do any more. Raises ReadFailed."""
+        if patch.applicable:
+            found = await rehearsed(hands, patch.target, _steps(patch))
+            return found if found is None or patch.undo is not None else replace(found, undo=())
+        before = await hands.read(patch.target)
+        after = changed(before, _steps(patch)) if before is not None else None
+        if before is None or after is None or why_kept(before) is not None:
+            return None
+        return await rehearsed_anew(hands, patch.target, before, manifest_of(after), _steps(patch))
+
     async def _why_not(self, hands: Hands, cluster: str, patch: Patch, worded: Worded) -> Copy | None:
         """The patch to copy where it cannot be applied from here. Raises ReadFailed."""
-        if not patch.applicable:
+        verbs = verbs_for(patch)
+        if not verbs:
             return copied(patch, worded, worded.why_not or patch.why_not)
         if rule_for(self._terms.rules, cluster, patch.target) is None:
             return copied(patch, worded, "", "approvals.nobody")
-        if not await hands.may_patch(patch.target):
-            return copied(patch, worded, "", "approvals.no-write-role")
-        return None
+        if not await hands.may(patch.target, *verbs):
+            role = "approvals.no-write-role" if patch.applicable else "approvals.no-recreate-role"
+            return copied(patch, worded, worded.why_not, role)
+        # the object as it is told by its managedFields too, which a diagnosis does not have of everything
+        manager = managed_by(await hands.read(patch.target))
+        return copied(patch, worded, str(manager), "approvals.managed", manager.what) if manager else None
 
     def _drafted(self, alteration: Alteration, offer: Offer, user: str, language: str, place: Place) -> Proposal:
         now = self._clock()
@@ -169,6 +185,12 @@ class Proposer:
             language=language,
             place=place,
         )
+
+    async def next_fixes(self, one: Proposal, diagnosis: Diagnosis) -> list[Json]:
+        """What the message of a change that did not suffice offers: the other remedies of the pod as it is now."""
+        offers = await self.offers(one.cluster, diagnosis, but=one.remedy)
+        said = [self._clusters.worded(diagnosis, remedy, one.language).summary for remedy in diagnosis.remedies]
+        return [{**msgspec.to_builtins(o), "number": n, "summary": said[o.number]} for n, o in enumerate(offers)]
 
     async def again(self, old: Proposal) -> Proposal | Copy | Failed:
         """The same remedy decided anew, since its object has changed: another proposal, to be approved anew."""
@@ -202,6 +224,49 @@ async def rehearsed(hands: Hands, target: ObjectRef, patch: tuple[dict[str, Json
     )
 
 
+async def rehearsed_anew(
+    hands: Hands, target: ObjectRef, before: Json, creates: Json, patch: tuple[dict[str, Json], ...] = ()
+) -> Alteration | None:
+    """Deleting what is there (`before`; None where nothing is) and creating this, rehearsed on the server. None where the
+    two are the same. Raises ReadFailed.
+    """
+    await hands.rehearse_recreation(target, before, creates)
+    old = manifest_of(before)
+    diff = yaml_diff(old, creates)
+    if not diff:
+        return None
+    return Alteration(
+        target=target,
+        uid=text(before, "metadata", "uid"),
+        patch=patch,
+        undo=(),
+        diff=diff,
+        digest=digest_of(old, creates),
+        before=before,
+        creates=creates,
+    )
+
+
+def verbs_for(patch: Patch) -> tuple[str, ...]:
+    """What the bot must be allowed to do for it; nothing where it does not make this change itself."""
+    return ("patch",) if patch.applicable else ("delete", "create") if patch.recreate else ()
+
+
+def stopping(alteration: Alteration) -> dict[str, Json]:
+    """How many running pods a recreation ends; nothing for a patch."""
+    return {} if alteration.before is None else {"stops": stops(alteration.before)}
+
+
+def _told(remedy: Remedy, worded: Worded) -> dict[str, Json]:
+    return {
+        "summary": worded.summary,
+        "opens": worded.opens,
+        "risks": list(worded.risks),
+        "cautions": list(remedy.cautions),
+        "nodepool": remedy.nodepool,
+    }
+
+
 def _steps(patch: Patch) -> tuple[dict[str, Json], ...]:
     return tuple(one for one in patch.patch if isinstance(one, dict)) if isinstance(patch.patch, list) else ()
 
@@ -225,18 +290,25 @@ def shown(one: Proposal) -> dict[str, Json]:
         "diff": one.alteration.diff,
         "patch": [dict(one) for one in one.alteration.patch],
         "dryRun": "passed",
+        **({"recreates": True} if one.recreates else {}),
     }
     return {**shown, "parent": one.parent} if one.parent else shown
 
 
-def copied(patch: Patch, worded: Worded, why: str, code: str = "") -> Copy:
-    steps = _steps(patch)
+_LABELS: Final = {"Flux HelmRelease": "repository-helm-release", "Helm release": "repository-helm"}
+"""Who renders a chart changes its values, and has no kustomization; all others take the patch as it is."""
+
+
+def copied(patch: Patch, worded: Worded, why: str, code: str = "", tool: str = "") -> Copy:
+    """The change to make by hand, and why. `tool`: what manages the object, where its patch does not say so."""
+    steps, tool = _steps(patch), tool or patch.why_not_facts.get("tool", "")
     return Copy(
         target=str(patch.target),
         summary=worded.summary,
         why=why,
         code=code,
         command=kubectl_command(patch),
-        repository=repository_patch(patch.target, steps) if steps else "",
-        managed=patch.why_not_code == "gitops",
+        repository=repository_patch(patch.target, steps, tool) if steps else "",
+        managed=bool(tool),
+        label=_LABELS.get(tool, "repository"),
     )

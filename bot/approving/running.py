@@ -44,6 +44,11 @@ class Engine:
         """Begins to look through the ledger."""
         self._loop = asyncio.create_task(self._forever())
 
+    @property
+    def busy(self) -> bool:
+        """Whether it is at work on a proposal."""
+        return bool(self._tasks)
+
     async def close(self) -> None:
         """Ends; what is in work is left to the next one, as after a crash."""
         tasks = [task for task in (self._loop, *self._tasks.values()) if task]
@@ -54,7 +59,7 @@ class Engine:
     def go_on(self, proposal: str) -> None:
         """Works on a proposal, if nobody does."""
         if proposal not in self._tasks and len(self._tasks) < _MOST_AT_ONCE:
-            task = asyncio.create_task(self._guarded(proposal))
+            task = asyncio.create_task(self.work_on(proposal))
             self._tasks[proposal] = task
             task.add_done_callback(lambda _: self._tasks.pop(proposal, None))
 
@@ -73,7 +78,11 @@ class Engine:
         store, now = self._desk.store, self._desk.clock()
         for one in await ledger.due(store, (State.APPROVED, State.APPLYING, State.APPLIED), now):
             self.go_on(one)
-        for overdue in await ledger.overdue(store, WAITING, now):
+        await self.expire_overdue()
+
+    async def expire_overdue(self) -> None:
+        """Nobody has decided in time."""
+        for overdue in await ledger.overdue(self._desk.store, WAITING, self._desk.clock()):
             await self._expire(overdue)
 
     async def _expire(self, proposal: str) -> None:
@@ -84,7 +93,8 @@ class Engine:
         if await ledger.move(self._desk.store, one, to, self._told(Event.EXPIRE)):
             await self.tell(to)
 
-    async def _guarded(self, proposal: str) -> None:
+    async def work_on(self, proposal: str) -> None:
+        """As far as it goes now: carried out, told, watched. What goes wrong is logged and tried again in a later round."""
         try:
             await self._work(proposal)
         except (StoreUnavailable, ReadFailed, SourceError) as error:
@@ -160,7 +170,7 @@ class Engine:
                     await ledger.amend(store, one.id, facts=facts)
                     await self.tell(one)
             if clock() >= ends:
-                return await self._ended(one, Event.STALL, {**one.facts, "now": await self._blocked(one)})
+                return await self._ended(one, Event.STALL, {**one.facts, **await self._blocked(one)})
             now = clock()
             lease = Lease(by=self._name, until=now + _LEASED)
             if await ledger.lease(store, one.id, (State.APPLIED,), lease, now) is None:
@@ -182,15 +192,16 @@ class Engine:
             LOG.info("no price for %s: %s", kind, error)
             return None
 
-    async def _blocked(self, one: Proposal) -> str:
-        """What keeps the pod from its node now, in a sentence; empty where that cannot be told."""
+    async def _blocked(self, one: Proposal) -> dict[str, Json]:
+        """What keeps the pod from its node now, in a sentence, and what would help next; why that cannot be told, else."""
         sight = one.facts.get("sight")
         name = str(sight.get("pod") or "") if isinstance(sight, dict) else ""
         try:
             diagnosis = await self._desk.clusters.diagnose(one.cluster, one.pod.namespace, name or one.pod.name)
         except SourceError as error:
-            return str(error)
-        return self._desk.clusters.headline(diagnosis, one.language)
+            return {"now": str(error)}
+        now = self._desk.clusters.headline(diagnosis, one.language)
+        return {"now": now, "next": await self._desk.proposer.next_fixes(one, diagnosis)}
 
     async def _ended(self, one: Proposal, event: Event, facts: dict[str, Json]) -> None:
         to = replace(one, state=step(one.state, event), facts=facts)

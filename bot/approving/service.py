@@ -5,10 +5,11 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from bot.approving.carrying import Clock, Worker
+from bot.approving.carrying import Worker
 from bot.approving.desk import ApprovalDesk, LookUp
 from bot.approving.hands import Hands
 from bot.approving.proposing import Clusters, Terms, Worded
+from bot.approving.recording import Clock
 from bot.approving.running import LOOK_SECONDS, Changed, Engine
 from bot.model.diagnosis import Diagnosis, Remedy
 from bot.model.proposals import Place, Proposal

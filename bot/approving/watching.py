@@ -12,6 +12,7 @@ from bot.model.diagnosis import Json
 from bot.model.labels import CAPACITY_TYPE, INSTANCE_TYPE, ZONE
 from bot.model.objects import ObjectRef
 from bot.model.proposals import Proposal
+from bot.remediation.recreation import uid_left
 from bot.sources.errors import ReadFailed
 from bot.sources.resources import KARPENTER, PODS, Resource
 
@@ -46,7 +47,7 @@ class Watcher:
     def __init__(self, hands: Hands, proposal: Proposal) -> None:
         self._hands, self._proposal = hands, proposal
         self._since: datetime = proposal.applied_at or proposal.created_at
-        self._belongs: dict[str, bool] = {proposal.alteration.uid: True}
+        self._belongs: dict[str, bool] = {uid_left(proposal): True}
 
     async def look(self) -> Sight:
         """What is there now. Raises ReadFailed, SourceError."""
@@ -164,7 +165,7 @@ def told_event(proposal: Proposal, now: datetime, message: str) -> dict[str, Jso
             "kind": target.kind,
             "name": target.name,
             "namespace": target.namespace,
-            "uid": proposal.alteration.uid,
+            "uid": uid_left(proposal),
         },
         "reason": "ChangeUndone" if proposal.purpose == "undo" else "ChangeApplied",
         "message": message[:1000],

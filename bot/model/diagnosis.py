@@ -165,6 +165,8 @@ class Patch:
     """A ready change of one object: what `kubectl patch` would send, and its inverse.
 
     Where it is not applicable: the reason in English, its stable code, and the facts to word it in another language.
+    Where only a new object can have the change, `anew` are the steps from the old one to the manifest of the new one.
+    `recreate`: the bot may delete and create it so; `kept` is the code of why it does not.
     """
 
     target: ObjectRef
@@ -175,6 +177,10 @@ class Patch:
     why_not_code: str = ""
     why_not_facts: Mapping[str, str] = field(default_factory=dict)
     undo: Json = None
+    anew: Json = None
+    recreate: bool = False
+    kept: str = ""
+    kept_facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
-"""A proposed change of the cluster: what it is, how far it has come, who may approve it. No logic."""
+"""A proposed change of the cluster: what it is, how far it has come, who may approve it. Decides nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from bot.model.diagnosis import Json
 from bot.model.objects import ObjectRef
@@ -31,6 +32,14 @@ class Purpose(StrEnum):
 
     REMEDY = "remedy"
     UNDO = "undo"
+
+
+class Write(StrEnum):
+    """A call that changes something."""
+
+    PATCH = "patch"
+    DELETE = "delete"
+    CREATE = "create"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,9 @@ class Alteration:
     """The change itself, as it was shown: a JSON Patch of one object, the way back, and the server's own diff.
 
     `digest` is the diff's SHA-256: what is applied must give the very same diff as what was approved.
+
+    With `creates` the object is not patched: it is deleted and created from this manifest. `before` is then the whole object
+    that goes, as it was read; None where nothing stands there (an object that is put back), and `uid` is empty.
     """
 
     target: ObjectRef
@@ -77,22 +89,30 @@ class Alteration:
     undo: tuple[Mapping[str, Json], ...]
     diff: str
     digest: str
+    before: Json = None
+    creates: Json = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The message in Slack that follows the proposal."""
+    """The message in Slack that follows the proposal.
+
+    `asked_in` and `asked_ts`: the channel and thread where it belongs, while the bot may not post there.
+    """
 
     channel: str = ""
     thread_ts: str = ""
     ts: str = ""
+    asked_in: str = ""
+    asked_ts: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """A write about to be sent: guarded by this resourceVersion, with our own last entry in managedFields before it.
 
-    `answered`: the server has refused it for good, so it is not under way any more.
+    `answered`: the server has refused it for good, so it is not under way any more. `accepted`: it has said yes to a
+    deletion, which the creation must follow.
     """
 
     number: int
@@ -100,6 +120,12 @@ class Attempt:
     at: datetime | None = None
     managed_at: str = ""
     answered: bool = False
+    write: Write = Write.PATCH
+    accepted: bool = False
+
+
+HALF_DONE: Final = frozenset({"half-done", "recreate-unknown"})
+"""Failure codes that leave nothing under the object's name: the old object can be put back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +151,22 @@ class Proposal:
     attempt: Attempt | None = None
     language: str = "en"
     facts: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def recreates(self) -> bool:
+        """Whether the change is made by creating an object, after deleting the one that is there."""
+        return self.alteration.creates is not None
+
+    @property
+    def undoable(self) -> bool:
+        """Whether there is a way back from what it does."""
+        return self.purpose is Purpose.REMEDY and (bool(self.alteration.undo) or self.recreates)
+
+    @property
+    def half_done(self) -> bool:
+        """Whether the old object is gone by our hand and the new one did not come to be."""
+        failure = self.facts.get("failure")
+        return self.state is State.FAILED and isinstance(failure, dict) and failure.get("code") in HALF_DONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 _NUMBERED: Final = {"number": 1, "summary": "Ask for 1 GPU"}
+_NUMBERED_LABELS: Final = ("propose", "copy", "recreate", "other-propose", "other-copy", "other-recreate", "next-fix")
 _OBJECT: Final = {"object": "Deployment ml/trainer", "cluster": "prod"}
 _STATES: Final = (
     *("proposed", "confirming", "approved", "applying", "applied", "verified", "stalled", "rejected", "expired"),
@@ -12,18 +13,21 @@ _STATES: Final = (
 _LABELS: Final = (
     *("other", "modal-title", "copy-title", "submit", "cancel", "loading", "no-risk", "dry-run", "approve", "confirm"),
     *("reject", "undo", "apply-it", "keep", "reason", "reject-title", "command", "repository", "overwritten"),
+    *("recreating", "put-back", "next", "post-there", "elsewhere", "moved"),
+    *("repository-helm-release", "repository-helm"),
     *("people.asked", "people.approved", "people.decided", "people.may", "people.until"),
     *("audit.title", "audit.none", "audit.hint"),
 )
 _PLAIN_ERRORS: Final = (
     *("unknown", "nobody", "no-write-role", "not-you", "four-eyes", "another-person", "expired", "store-down"),
-    "undo-under-way",
+    *("undo-under-way", "kept-going", "post-there"),
 )
 
 APPROVALS: Final[Mapping[str, Mapping[str, object]]] = {
     **{f"approvals.{name}": {} for name in _LABELS},
-    **{f"approvals.{name}": _NUMBERED for name in ("propose", "copy", "other-propose", "other-copy")},
-    **{f"approvals.{name}": _OBJECT for name in ("changes", "sure", "sure-undo")},
+    **{f"approvals.{name}": _NUMBERED for name in _NUMBERED_LABELS},
+    **{f"approvals.{name}": _OBJECT for name in ("changes", "sure", "sure-undo", "sure-recreate")},
+    "approvals.recreates": {"object": "Job ml/llama", "stops": 3},
     "approvals.risk": {"risk": "restarts the pods"},
     "approvals.more-lines": {"count": 2},
     **{f"approvals.state.{state}": {"summary": "Ask for 1 GPU", "reason": "too expensive"} for state in _STATES},
@@ -31,6 +35,9 @@ APPROVALS: Final[Mapping[str, Mapping[str, object]]] = {
     "approvals.failure.refused": {"message": "spec is immutable"},
     "approvals.failure.object-gone": {"message": ""},
     "approvals.failure.gone-unknown": {"message": ""},
+    "approvals.failure.half-done": {"message": "exceeded quota"},
+    "approvals.failure.made-anew": {"message": ""},
+    "approvals.failure.recreate-unknown": {"message": ""},
     "approvals.delete-pod": {"pod": "train-0"},
     "approvals.now": {"now": "the NodePool's limit is reached"},
     "approvals.sight.nodeclaim": {
@@ -59,4 +66,10 @@ APPROVALS: Final[Mapping[str, Mapping[str, object]]] = {
     "error.approvals.not-now": {"state": "applied"},
     "error.approvals.changed-since": {"object": "Deployment ml/trainer"},
     "error.approvals.undo-refused": {"why": "spec is immutable"},
+    "error.approvals.no-recreate-role": {"why": "it cannot be changed any more"},
+    "error.approvals.managed": {"why": "Flux Kustomization flux-system/apps"},
+    "error.approvals.kept-finished": {"done": "3"},
+    "error.approvals.kept-bound": {"node": "ip-10-0-0-1"},
+    "error.approvals.kept-finalizers": {"finalizers": "example.com/guard"},
+    "error.approvals.kept-owned": {"owner": "JobSet"},
 }

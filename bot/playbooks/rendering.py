@@ -245,6 +245,9 @@ def _why_not(patch: Patch | None, phrases: Phrases) -> Line | None:
     key = f"why-not.{patch.why_not_code}"
     known = phrases.has(key)
     why = phrases.marked(key, **patch.why_not_facts) if known else phrases.said("why-not", patch.why_not)
+    if patch.kept:
+        kept = phrases.said("why-not", patch.kept, **patch.kept_facts)
+        why = Markup("{} {}").format(why, kept)
     return phrases.line("remedy-by-hand", why=why)
 
 

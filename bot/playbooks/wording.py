@@ -148,6 +148,11 @@ OPEN_PREFIXES: Final[Mapping[str, Mapping[str, object]]] = {
         "above": "TrainJob ml/llama",
         "others": "NodePool gpu",
         "manager": "Argo CD Application ml",
+        "kind": "JobSet",
+        "owner": "JobSet",
+        "finalizers": "example.com/guard",
+        "done": "3",
+        "node": "ip-10-0-0-1",
     },
     **{f"remedy.{remedy}.{part}": facts for remedy, facts in REMEDIES.items() for part in ("caution", "opens")},
 }

@@ -58,7 +58,8 @@ TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = {
     State.REJECTED: {},
     State.EXPIRED: {},
     State.SUPERSEDED: {},
-    State.FAILED: {},
+    # only what was deleted and could not be created anew: the old object is put back
+    State.FAILED: {Event.UNDO: State.UNDONE},
     State.UNDONE: {},
 }
 """State -> event -> next state. What is not here cannot happen."""
@@ -124,7 +125,8 @@ def _fits(rule: ApprovalRule, cluster: str, target: ObjectRef) -> bool:
 def is_disruptive(proposal: Proposal) -> bool:
     """Whether it touches what runs or what others share."""
     cautions = proposal.facts.get("cautions")
-    return isinstance(cautions, list) and any(caution in DISRUPTIVE for caution in cautions)
+    touches = isinstance(cautions, list) and any(caution in DISRUPTIVE for caution in cautions)
+    return proposal.recreates or touches
 
 
 def decide_approval(proposal: Proposal, rule: ApprovalRule | None, person: Person, now: datetime) -> Event | No:
@@ -136,8 +138,8 @@ def decide_approval(proposal: Proposal, rule: ApprovalRule | None, person: Perso
         return No("approvals.four-eyes")
     if rule.four_eyes and person.user in proposal.approvers:
         return No("approvals.another-person")
-    first = rule.confirm_twice and is_disruptive(proposal) and proposal.state is State.PROPOSED
-    return Event.ASSENT if first else Event.APPROVE
+    twice = proposal.recreates or (rule.confirm_twice and is_disruptive(proposal))
+    return Event.ASSENT if twice and proposal.state is State.PROPOSED else Event.APPROVE
 
 
 def decide_rejection(proposal: Proposal, rule: ApprovalRule | None, person: Person, now: datetime) -> Event | No:
@@ -150,7 +152,7 @@ def decide_rejection(proposal: Proposal, rule: ApprovalRule | None, person: Pers
 
 def may_undo(proposal: Proposal, rule: ApprovalRule | None, person: Person) -> No | None:
     """Why this person may not take the change back; None where they may."""
-    if proposal.state not in LEFT:
+    if proposal.state not in LEFT and not proposal.half_done:
         return No("approvals.not-now", {"state": proposal.state})
     return _may_not(rule, person)
 

@@ -26,6 +26,11 @@ class ManagedBy:
     name: str = ""
     namespace: str = ""
 
+    @property
+    def what(self) -> str:
+        """The kind of manager, without a name."""
+        return f"{self.tool} {self.kind}"
+
     def __str__(self) -> str:
         named = f"{self.namespace}/{self.name}" if self.namespace else self.name
         return f"{self.tool} {self.kind} {named}".rstrip()

@@ -163,17 +163,29 @@ def _tidy(document: Json) -> Json:
 
 
 def _yaml(document: Json) -> str:
-    return str(yaml.safe_dump(_tidy(document), default_flow_style=False, sort_keys=True, allow_unicode=True, width=100))
+    return (
+        ""
+        if document is None
+        else str(
+            yaml.safe_dump(_tidy(document), default_flow_style=False, sort_keys=True, allow_unicode=True, width=100)
+        )
+    )
 
 
-def repository_patch(target: ObjectRef, patch: Sequence[Mapping[str, Json]]) -> str:
-    """The change for a repository: an entry of a kustomization's `patches`, for Argo CD, Flux and kubectl alike."""
+def repository_patch(target: ObjectRef, patch: Sequence[Mapping[str, Json]], tool: str = "") -> str:
+    """The change for a repository: an entry of a kustomization's `patches`, for Argo CD, Flux and kubectl alike; of a Flux
+    HelmRelease, the same as a post-renderer (helm.toolkit.fluxcd.io/v2, spec.postRenderers).
+    """
     changes = [dict(step) for step in patch if step["op"] != "test"]
     group, version = group_of(target.api_version), target.api_version.rpartition("/")[2]
     selector = {"group": group, "version": version, "kind": target.kind, "name": target.name}
     selector |= {"namespace": target.namespace} if target.namespace else {}
     inner = yaml.safe_dump(changes, sort_keys=False, allow_unicode=True)
-    entry = {"patches": [{"target": {k: v for k, v in selector.items() if v}, "patch": _Block(inner)}]}
+    entry: dict[str, object] = {
+        "patches": [{"target": {k: v for k, v in selector.items() if v}, "patch": _Block(inner)}]
+    }
+    if tool == "Flux HelmRelease":
+        entry = {"spec": {"postRenderers": [{"kustomize": entry}]}}
     return str(yaml.dump(entry, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 

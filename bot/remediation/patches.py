@@ -20,9 +20,12 @@ from bot.remediation.gitops import managed_by
 from bot.remediation.immutability import Verdict, cautions_on, rule_of, verdict_on
 from bot.remediation.owners import Carrier, Chain, chain_of, group_of, of_node_pool, of_pod
 from bot.remediation.pool_edits import pool_edited
+from bot.remediation.recreation import cleaning, why_kept
 from bot.remediation.refusals import Refusal
 
 JSON_PATCH: Final = "json"
+_RECREATING: Final = frozenset({Verdict.RECREATE, Verdict.SUSPEND_FIRST})
+"""Where a new object may have what this one cannot be given. A Job that has begun cannot be changed by suspending it."""
 _POD_INSTEAD: Final = frozenset({Verdict.RECREATE, Verdict.SUSPEND_FIRST, "set-above", "not-in-manifest"})
 """Where the owner cannot be changed, its pod may still be: tolerations and annotations of a pod that waits are open."""
 
@@ -37,6 +40,11 @@ class Plan:
     refusal: Refusal | None = None
     cautions: tuple[str, ...] = ()
     undoable: bool = True
+
+    @property
+    def anew(self) -> bool:
+        """Whether a new object may have what this one cannot be given."""
+        return self.refusal is not None and self.refusal.code in _RECREATING and self.then is not None
 
 
 def patched(world: World, pod: Pod, remedy: Remedy) -> Remedy:
@@ -74,6 +82,9 @@ def _patch(found: Plan) -> Patch:
         forth, back = operations(carrier.document, found.then), operations(found.then, carrier.document)
         patch = [*_guards(carrier, forth), *_tested(carrier, forth)]
         undo = [*_identity(carrier), *_tested(carrier, back)] if found.undoable else None
+    kept = why_kept(carrier.document) if carrier is not None and found.anew else None
+    told = kept if found.refusal and found.refusal.code == Verdict.RECREATE else None
+    cleaned = cleaning(carrier.document) if carrier is not None and found.anew else []
     return Patch(
         target=found.target,
         patch_type=JSON_PATCH,
@@ -83,6 +94,10 @@ def _patch(found: Plan) -> Patch:
         why_not_code=found.refusal.code if found.refusal else "",
         why_not_facts=found.refusal.facts if found.refusal else {},
         undo=cast("Json", undo),
+        anew=cast("Json", [*(patch or ()), *cleaned]) if found.anew else None,
+        recreate=found.anew and kept is None,
+        kept=told.code if told else "",
+        kept_facts=told.facts if told else {},
     )
 
 
@@ -153,7 +168,9 @@ def _unchanged(carrier: Carrier, then: Json) -> Refusal | None:
 
 def _managed(carrier: Carrier) -> Refusal | None:
     manager = managed_by(carrier.document)
-    return Refusal("gitops", {"object": str(carrier.ref), "manager": str(manager)}) if manager else None
+    if manager is None:
+        return None
+    return Refusal("gitops", {"object": str(carrier.ref), "manager": str(manager), "tool": manager.what})
 
 
 def _forbidden(carrier: Carrier, below: Sequence[Carrier], aspects: frozenset[Aspect]) -> Refusal | None:
@@ -175,12 +192,18 @@ def _plan_pool(world: World, ref: ObjectRef, edits: Sequence[Edit]) -> Plan:
 
 
 def kubectl_command(patch: Patch) -> str:
-    """The command that makes the change by hand, quoted for a POSIX shell; empty when there is no patch."""
+    """The command that makes the change by hand, quoted for a POSIX shell; empty when there is no patch.
+
+    An object that takes no change is patched on this side of the wire only, and what comes out replaces it.
+    """
     if patch.patch is None:
         return ""
+    replaces = patch.anew is not None and patch.why_not_code == Verdict.RECREATE
     target = patch.target
     group = group_of(target.api_version)
     words = ["kubectl", "patch", f"{target.kind.lower()}.{group}" if group else target.kind.lower(), target.name]
     words += ["--namespace", target.namespace] if target.namespace else []
-    words += [f"--type={patch.patch_type}", "-p", json.dumps(patch.patch, ensure_ascii=False, separators=(",", ":"))]
-    return shlex.join(words)
+    words += [f"--type={patch.patch_type}", *(("--dry-run=client", "-o", "json") if replaces else ())]
+    steps = patch.anew if replaces else patch.patch
+    command = shlex.join([*words, "-p", json.dumps(steps, ensure_ascii=False, separators=(",", ":"))])
+    return f"{command} | kubectl replace --force --cascade=foreground -f -" if replaces else command

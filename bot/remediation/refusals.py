@@ -15,6 +15,12 @@ SENTENCES: Final[Mapping[str, str]] = {
     "already-changed": "{object} has the new value already; the pod was made before.",
     "nodepool-unreadable": "{object} could not be read.",
     "no-patch": "There is no field in {object} that one patch could change for this.",
+    "kept-kind": "karpenter-bot deletes and recreates Jobs and bare pods only; what a {kind} leaves behind, its operator knows.",
+    "kept-owned": "karpenter-bot does not do this itself: a {owner} owns the object.",
+    "kept-going": "It is being deleted already.",
+    "kept-finalizers": "karpenter-bot does not do this itself: {finalizers} must agree to its end.",
+    "kept-finished": "karpenter-bot does not do this itself: {done} of its completions are done and would run again.",
+    "kept-bound": "karpenter-bot does not do this itself: the pod has a node already ({node}).",
     "gitops": "{manager} manages {object} and would undo the change: make it where {manager} takes the object from.",
 }
 """Code to sentence. The words in braces are the refusal's facts."""

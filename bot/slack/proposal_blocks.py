@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
+import msgspec
+
 from bot.model.diagnosis import Json
 from bot.model.proposals import AuditEntry, Proposal, Purpose, State
 from bot.playbooks import Line, Phrases, Span, clean, plain, shortened, value_line
@@ -16,7 +18,7 @@ from bot.slack.budget import MODAL_TITLE, Block, plain_object, section, text_obj
 from bot.slack.services import Copy, Offered
 
 PROPOSE, PROPOSE_OTHER = "propose", "propose_other"
-APPROVE, REJECT, UNDO = "approve", "reject", "undo"
+APPROVE, REJECT, UNDO, POST_THERE = "approve", "reject", "undo", "post_there"
 PROPOSAL_VIEW, REJECTION_VIEW, COPY_VIEW = "proposal", "rejection", "copy_patch"
 REASON: Final = "reason"
 _DIFF: Final = 2_400
@@ -27,6 +29,7 @@ _OPTION: Final = 75
 _WAITING: Final = (State.PROPOSED, State.CONFIRMING)
 _LEFT: Final = (State.APPLIED, State.VERIFIED, State.STALLED)
 _USER: Final = re.compile(r"[UW][A-Z0-9]{2,20}")
+_CHANNEL: Final = re.compile(r"[CGD][A-Z0-9]{2,20}")
 _GROUP: Final = re.compile(r"S[A-Z0-9]{2,20}")
 
 
@@ -34,13 +37,14 @@ _GROUP: Final = re.compile(r"S[A-Z0-9]{2,20}")
 
 
 def offer_elements(offers: Sequence[Offered], summaries: Sequence[str], phrases: Phrases) -> list[Block]:
-    """The best remedy as a button (primary where it can be applied), the others in a menu."""
+    """The best remedy as a button (primary where it can be applied, red where that deletes), the others in a menu."""
     if not offers:
         return []
     best, *others = offers
-    label = phrases.text("approvals.propose" if best.ready else "approvals.copy", number=best.number + 1)
+    label = phrases.text(f"approvals.{_way(best)}", number=best.number + 1)
     first = button(label, action=PROPOSE, value=best.token)
-    elements = [{**first, "style": "primary"} if best.ready else first]
+    styled = {"style": "danger" if best.recreates else "primary"} if best.ready else {}
+    elements = [{**first, **styled}]
     if others:
         elements.append(
             {
@@ -55,9 +59,15 @@ def offer_elements(offers: Sequence[Offered], summaries: Sequence[str], phrases:
 
 def _option(one: Offered, summaries: Sequence[str], phrases: Phrases) -> Json:
     summary = summaries[one.number] if one.number < len(summaries) else ""
-    key = "approvals.other-propose" if one.ready else "approvals.other-copy"
-    label = phrases.text(key, number=one.number + 1, summary=summary)
+    label = phrases.text(f"approvals.other-{_way(one)}", number=one.number + 1, summary=summary)
     return {"text": plain_object(label, _OPTION), "value": one.token}
+
+
+def _way(one: Offered) -> str:
+    """What its button does: nothing that deletes is ever called a proposal like any other."""
+    if not one.ready:
+        return "copy"
+    return "recreate" if one.recreates else "propose"
 
 
 # -- the modals --------------------------------------------------------------------------------------------------------
@@ -86,7 +96,8 @@ def copy_modal(copy: Copy, phrases: Phrases) -> dict[str, Json]:
     ways = [("repository", copy.repository), ("command", copy.command)]
     for name, words in ways if copy.managed else ways[::-1]:
         if words:
-            blocks.append(_section([phrases.line(f"approvals.{name}")], phrases))
+            label = copy.label if name == "repository" else name
+            blocks.append(_section([phrases.line(f"approvals.{label}")], phrases))
             blocks += _boxes(words, phrases, _DIFF_IN_MODAL // 2)
     return _plain_modal(COPY_VIEW, phrases.text("approvals.copy-title"), blocks, phrases)
 
@@ -122,6 +133,8 @@ def proposal_message(one: Proposal, phrases: Phrases) -> Message:
     lines = [_headline(one, phrases), *_facts(one, phrases), *_progress(one, phrases)]
     blocks = [_section(lines, phrases)]
     blocks += _boxes(one.alteration.diff, phrases, _DIFF) if one.state in (*_WAITING, State.APPROVED) else []
+    if one.place.asked_in and one.state in _WAITING:
+        blocks.append({"type": "context", "elements": [text_object(phrases.line("approvals.elsewhere"))]})
     people = list(_people(one, phrases))
     if people:
         blocks.append({"type": "context", "elements": cast("Json", people)})
@@ -150,15 +163,19 @@ def _facts(one: Proposal, phrases: Phrases) -> Iterator[Line]:
     if opens := _text(one, "opens"):
         yield value_line(opens)
     risks = one.facts.get("risks")
+    if one.alteration.creates is not None:
+        yield phrases.line("approvals.recreates", object=str(one.alteration.target), stops=one.facts.get("stops", 0))
     for risk in risks if isinstance(risks, list) else ():
         yield phrases.line("approvals.risk", risk=risk)
-    if not risks:
+    if not risks and one.alteration.creates is None:
         yield phrases.line("approvals.no-risk")
 
 
 def _progress(one: Proposal, phrases: Phrases) -> Iterator[Line]:
     """What has come of it, with times."""
     failure, sight = one.facts.get("failure"), one.facts.get("sight")
+    if one.state is State.APPLYING and one.attempt and one.attempt.accepted:
+        yield phrases.line("approvals.recreating")
     if isinstance(failure, dict):
         yield phrases.line(f"approvals.failure.{failure['code']}", message=failure["message"])
     if one.facts.get("overwritten"):
@@ -171,6 +188,18 @@ def _progress(one: Proposal, phrases: Phrases) -> Iterator[Line]:
         yield phrases.line("approvals.delete-pod", pod=one.pod.name)
     if now := _text(one, "now"):
         yield phrases.line("approvals.now", now=now)
+    following = _next(one)
+    if following:
+        yield phrases.line("approvals.next")
+    for offer, summary in following:
+        yield phrases.line("approvals.next-fix", number=offer.number + 1, summary=summary)
+
+
+def _next(one: Proposal) -> list[tuple[Offered, str]]:
+    """What is offered under a change that did not suffice."""
+    found = one.facts.get("next") if one.state is State.STALLED else None
+    fixes = (fix for fix in (found if isinstance(found, list) else ()) if isinstance(fix, dict))
+    return [(msgspec.convert(fix, Offered), clean(str(fix.get("summary", "")))) for fix in fixes]
 
 
 def _sight(one: Proposal, sight: Mapping[str, Any], phrases: Phrases) -> Iterator[Line]:
@@ -211,17 +240,27 @@ def _actions(one: Proposal, phrases: Phrases) -> list[Block]:
     if one.state in _WAITING:
         label = "approvals.approve" if one.state is State.PROPOSED else "approvals.confirm"
         approve = button(phrases.text(label), action=APPROVE, value=one.id)
-        asked = phrases.text("approvals.sure", object=object_, cluster=cluster)
+        sure_of = "approvals.sure" if one.alteration.creates is None else "approvals.sure-recreate"
+        asked = phrases.text(sure_of, object=object_, cluster=cluster)
         sure = _confirm(asked, _text(one, "summary"), phrases)
+        there = button(phrases.text("approvals.post-there"), action=POST_THERE, value=one.id)
         return [
-            {**approve, "style": "primary", "confirm": sure},
+            {**approve, "style": "danger" if one.recreates else "primary", "confirm": sure},
             button(phrases.text("approvals.reject"), action=REJECT, value=one.id),
+            *([there] if one.place.asked_in else ()),
         ]
-    if one.state in _LEFT and one.purpose is Purpose.REMEDY and one.alteration.undo:
-        undo = button(phrases.text("approvals.undo"), action=UNDO, value=one.id)
+    if one.undoable and (one.state in _LEFT or one.half_done):
+        label = "approvals.put-back" if one.half_done else "approvals.undo"
+        undo = button(phrases.text(label), action=UNDO, value=one.id)
         asked = phrases.text("approvals.sure-undo", object=object_, cluster=cluster)
-        return [{**undo, "confirm": _confirm(asked, _text(one, "summary"), phrases)}]
-    return []
+        back = {**undo, "confirm": _confirm(asked, _text(one, "summary"), phrases)}
+        return [*_next_elements(one, phrases), back]
+    return _next_elements(one, phrases)
+
+
+def _next_elements(one: Proposal, phrases: Phrases) -> list[Block]:
+    following = _next(one)
+    return offer_elements([offer for offer, _ in following], [summary for _, summary in following], phrases)
 
 
 def _confirm(title: str, text: str, phrases: Phrases) -> Json:
@@ -232,6 +271,14 @@ def _confirm(title: str, text: str, phrases: Phrases) -> Json:
         "confirm": plain_object(phrases.text("approvals.apply-it"), 30),
         "deny": plain_object(phrases.text("approvals.keep"), 30),
     }
+
+
+def moved_message(phrases: Phrases, channel: str) -> Message:
+    """What is left of a proposal's message that stands in a channel now."""
+    lines = [phrases.line("approvals.moved")]
+    named: Block = {"type": "mrkdwn", "text": f"<#{channel}>" if _CHANNEL.fullmatch(channel) else "—", "verbatim": True}
+    blocks: tuple[Block, ...] = (_section(lines, phrases), {"type": "context", "elements": [named]})
+    return Message(text=notice(lines, phrases), blocks=blocks)
 
 
 def audit_message(entries: Sequence[AuditEntry], phrases: Phrases) -> Message:

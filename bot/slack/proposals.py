@@ -15,12 +15,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.model.proposals import Person, Proposal
 from bot.model.proposals import Place as Standing
 from bot.playbooks import Phrases
-from bot.slack.blocks import Message
+from bot.slack.blocks import Message, error
 from bot.slack.dialogs import note_modal
 from bot.slack.exchange import AS_WRITTEN, Exchange, Place, Refused, called, change_modal, in_some_form, open_modal
 from bot.slack.floor import Floor, Part, Payload, clicked, failure, logged
 from bot.slack.proposal_blocks import (
     APPROVE,
+    POST_THERE,
     PROPOSAL_VIEW,
     PROPOSE,
     PROPOSE_OTHER,
@@ -30,6 +31,7 @@ from bot.slack.proposal_blocks import (
     UNDO,
     copy_modal,
     may_message,
+    moved_message,
     proposal_message,
     proposal_modal,
     rejection_modal,
@@ -75,6 +77,7 @@ class Proposals(Part):
         app.action(REJECT)(self.on_reject)
         app.view(REJECTION_VIEW)(self.on_rejection)
         app.action(UNDO)(self.on_undo)
+        app.action(POST_THERE)(self.on_post_there)
 
     async def start(self) -> None:
         self._changes.begin(self.look_up, self.show)
@@ -110,6 +113,12 @@ class Proposals(Part):
         """Undo."""
         await ack()
         await self._decide(body, self._changes.undo)
+
+    async def on_post_there(self, ack: AsyncAck, body: Payload) -> None:
+        """Post it in the channel where it was asked for."""
+        await ack()
+        proposal = str(body["actions"][0].get("value", ""))
+        await self._floor.begin(_discreet(body), lambda exchange: self._post_there(exchange, proposal))
 
     async def on_reject(self, ack: AsyncAck, body: Payload) -> None:
         """Asks for a reason first."""
@@ -151,10 +160,26 @@ class Proposals(Part):
             await self.show(one)
         except Refused as refused:
             LOG.info("the proposal goes to its requester alone: %s", refused)
-            await self._changes.placed(one.id, Standing(channel=user))
-            again = await self._changes.find(proposal)
-            if again is not None:
-                await self.show(again)
+            asked = one.place
+            apart = Standing(channel=user, asked_in=asked.channel, asked_ts=asked.thread_ts)
+            await self._changes.placed(one.id, apart)
+            await self.show(one)
+
+    async def _post_there(self, exchange: Exchange, proposal: str) -> None:
+        """The bot was invited meanwhile: the proposal moves to where it was asked for, from then on it is kept there."""
+        phrases = self._floor.phrases(await self._floor.language_of(exchange.user))
+        async with self._turn(proposal):
+            one = await self._changes.find(proposal)
+            if one is None or not one.place.asked_in or exchange.user != one.requester:
+                return
+            apart, there = one.place, Standing(channel=one.place.asked_in, thread_ts=one.place.asked_ts)
+            try:
+                await self._show(replace(one, place=there))
+            except Refused:
+                await exchange.tell(error("approvals.post-there", phrases))
+                return
+            with suppress(Refused):
+                await self._send("chat.update", moved_message(phrases, there.channel), apart, ts=apart.ts)
 
     async def _decide(self, body: Payload, decide: Callable[[str, str], Awaitable[Proposal | Failed]]) -> None:
         proposal, place = str(body["actions"][0].get("value", "")), _discreet(body)
@@ -175,9 +200,13 @@ class Proposals(Part):
 
     async def show(self, one: Proposal) -> None:
         """Posts the proposal's message, or brings it up to date. Raises Refused."""
-        async with self._showing.setdefault(one.id, asyncio.Lock()):
+        async with self._turn(one.id):
             newest = await self._changes.find(one.id) or one
             await self._show(newest)
+
+    def _turn(self, proposal: str) -> asyncio.Lock:
+        """Of one message only one version is on its way at a time."""
+        return self._showing.setdefault(proposal, asyncio.Lock())
 
     async def _show(self, one: Proposal) -> None:
         message = proposal_message(one, self._floor.phrases(one.language))
@@ -186,20 +215,22 @@ class Proposals(Part):
             return
         if not one.place.channel:
             return
-        ts = ""
+        channel = ts = ""
 
         async def post(version: Message) -> None:
-            nonlocal ts
-            ts = await self._send("chat.postMessage", version, one.place)
+            nonlocal channel, ts
+            channel, ts = await self._send("chat.postMessage", version, one.place)
 
         await in_some_form(message, post)
-        await self._changes.placed(one.id, Standing(channel=one.place.channel, thread_ts=one.place.thread_ts, ts=ts))
+        # a person's direct message has an id of its own, and only by that it can be changed
+        await self._changes.placed(one.id, replace(one.place, channel=channel or one.place.channel, ts=ts))
 
-    async def _send(self, method: str, message: Message, place: Standing, **more: str) -> str:
+    async def _send(self, method: str, message: Message, place: Standing, **more: str) -> tuple[str, str]:
         arguments: dict[str, object] = {"channel": place.channel, **message.as_json(), **AS_WRITTEN, **more}
         if place.thread_ts and "ts" not in more:
             arguments["thread_ts"] = place.thread_ts
-        return str((await called(method, self._floor.client.api_call(method, json=arguments))).get("ts", ""))
+        answer = await called(method, self._floor.client.api_call(method, json=arguments))
+        return str(answer.get("channel", "")), str(answer.get("ts", ""))
 
     async def look_up(self, user: str, groups: Sequence[str]) -> Person:
         """Who this is right now, straight from Slack: nothing of it is kept, and what fails counts against them."""

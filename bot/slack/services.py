@@ -22,12 +22,13 @@ class Asker:
 class Offered:
     """A remedy that a button is for: an opaque token, its number among the rendered remedies (from 0).
 
-    `ready`: it can be proposed; else its patch can be copied.
+    `ready`: it can be proposed; else its patch can be copied. `recreates`: its object is deleted and created anew for it.
     """
 
     token: str
     number: int
     ready: bool
+    recreates: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class Copy:
     """A change that cannot be applied from here, and the words to make it by hand.
 
     `why` is a sentence; with `code` it is the fact `why` of the sentence `error.<code>`. `managed`: a repository has the
-    object, so its patch comes first.
+    object, so its patch comes first. `label` of the patch for the repository: the sentence `approvals.<label>`.
     """
 
     target: str
@@ -45,6 +46,7 @@ class Copy:
     command: str
     repository: str
     managed: bool = False
+    label: str = "repository"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

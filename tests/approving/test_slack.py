@@ -1,20 +1,17 @@
 """A change's whole way in Slack: from the button under an answer to the pod that runs, and back."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from bot.model.proposals import Proposal
 from bot.remediation.outcomes import MARK
 from bot.slack.services import Asker
 from bot.store import Store, ledger
-from tests.approving.slack_stage import ANNA_MAY, CASE, POOL, diagnosis_of, stage
+from tests.approving.slack_stage import ANNA_MAY, POOL, diagnosis_of, stage
 from tests.fakes.slack import scene
 from tests.fakes.writable_kube import WritableKube
-from tests.recorded import CASES
 
 
 def values(kube: WritableKube) -> list[str]:
@@ -151,30 +148,6 @@ async def test_after_a_change_the_mark_names_the_proposal(one_store: Store, tmp_
         await it.slack.click("approve", posted, user=scene.ANNA)
         await it.message_with("Applied: ")
         assert it.kube.find("NodePool", POOL)["metadata"]["annotations"][MARK] == approve["value"]
-
-
-async def test_an_object_of_a_repository_is_left_alone_and_its_application_named(
-    one_store: Store, tmp_path: Path
-) -> None:
-    """Argo CD would put back what is changed in place: the button gives the patch for the repository, which comes first."""
-    case = tmp_path / "case"
-    shutil.copytree(CASES / CASE, case)
-    pools = case / "nodepools.yaml"
-    documents = list(yaml.safe_load_all(pools.read_text("utf-8")))
-    for document in documents:
-        for pool in document.get("items", [document]):
-            tracking = f"ml-platform:karpenter.sh/NodePool:/{pool['metadata']['name']}"
-            pool["metadata"].setdefault("annotations", {})["argocd.argoproj.io/tracking-id"] = tracking
-    pools.write_text(yaml.safe_dump_all(documents), "utf-8")
-    async with stage(one_store, tmp_path, ANNA_MAY, case=str(case)) as it:
-        message = await it.answer()
-        _, first = it.slack.element("propose", message)
-        assert first["text"]["text"].startswith("Copy the patch")
-        await it.slack.click("propose", message, user=scene.ANNA)
-        shown = str((await it.modal("kustomization.yaml")).content)
-        assert "Argo CD Application ml-platform" in shown
-        assert shown.index("kustomization.yaml") < shown.index("kubectl patch")
-        assert it.kube.patched == []
 
 
 @pytest.mark.parametrize(

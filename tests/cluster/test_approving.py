@@ -47,15 +47,16 @@ PLAYBOOKS: Final = packaged.load_playbooks()
 
 @pytest.fixture(scope="module")
 def accounts(bed: Bed, bot: BotAccess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Kubeconfigs of two accounts of this module's own: one with the read role alone, one with the write role beside it."""
+    """Kubeconfigs of accounts of this module's own: with the read role alone, with the write role, with the recreate role."""
     import yaml  # noqa: PLC0415
 
     assert bot.kubeconfig.exists()  # the read role is there
-    for manifest in yaml.safe_load_all((REPOSITORY / "deploy/manifests/rbac-write.yaml").read_text("utf-8")):
-        if manifest["kind"] == "ClusterRole":
-            bed.admin.apply(manifest)
+    for role in ("write", "recreate"):
+        for manifest in yaml.safe_load_all((REPOSITORY / f"deploy/manifests/rbac-{role}.yaml").read_text("utf-8")):
+            if manifest["kind"] == "ClusterRole":
+                bed.admin.apply(manifest)
     folder, found = tmp_path_factory.mktemp("accounts"), {}
-    for account, roles in (("reader", ["read"]), ("writer", ["read", "write"])):
+    for account, *roles in (("reader", "read"), ("writer", "read", "write"), ("maker", "read", "write", "recreate")):
         namespace = "karpenter-bot"
         bed.admin.apply(
             {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": namespace}}

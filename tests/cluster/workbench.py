@@ -70,10 +70,12 @@ class Workbench:
 
     def delete_owners(self) -> None:
         """What would make pods again goes before them, from the top of the chain."""
-        kinds = ("TrainJob", "CronJob", "Deployment", "StatefulSet")
-        for api_version, kind in zip((TRAINER, "batch/v1", "apps/v1", "apps/v1"), kinds, strict=True):
+        kinds = ("TrainJob", "CronJob", "Job", "Deployment", "StatefulSet")
+        for api_version, kind in zip((TRAINER, "batch/v1", "batch/v1", "apps/v1", "apps/v1"), kinds, strict=True):
             for found in self.api.list(api_version, kind, self.namespace):
-                self.api.delete(api_version, kind, found["metadata"]["name"], self.namespace)
+                name = found["metadata"]["name"]
+                # a Job would leave its pods (pkg/registry/batch/job/strategy.go, DefaultGarbageCollectionPolicy)
+                self.api.delete(api_version, kind, name, self.namespace, propagationPolicy="Background")
         wait_for(
             "replica sets, jobs and their pods to go",
             lambda: (

@@ -1,10 +1,13 @@
 """A short piece of the crash matrix; `make crash-matrix` runs the long one."""
 
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from tests.crash.matrix import Tally, migrate, run_once, serving
+from bot.remediation.approvals import TRANSITIONS, Event
+from tests.crash.matrix import Run, Tally, matrix
+from tests.crash.stories import STORIES
 from tests.postgres import PostgresServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
@@ -19,12 +22,20 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.new_database()
 
 
-def test_killed_at_a_step_alone_and_racing_a_change_is_applied_once_and_recorded(url: str, tmp_path: Path) -> None:
-    tally = Tally()
-    migrate(url)
-    with serving(tmp_path) as server:
-        for number, kills in enumerate([(13,), (16,), (18,), (21,), (16, 19)]):
-            run_once(url, server, f"change-{number}", kills, tally)
+def test_killed_at_a_step_alone_and_racing_a_change_is_made_once_and_recorded(url: str, tmp_path: Path) -> None:
+    tally, numbers = Tally(), count()
+    with matrix(url, tmp_path, tally) as it:
+        for story in ("applied and undone", "recreated and put back"):
+            steps = it.measure(story, f"{story[:5]}-{next(numbers)}")
+            run = Run(story=story, first=(steps // 3, steps // 3 + 5), then=(steps // 4,))
+            it.play(run, f"{story[:5]}-{next(numbers)}")
     assert tally.wrong == []
     assert tally.kills >= 4
-    assert tally.states == {"applied": 5}
+    assert tally.ends == {"undone": 4}
+
+
+def test_the_stories_take_every_event_there_is() -> None:
+    told = {event for story in STORIES.values() for event in story.events}
+    assert {event for events in TRANSITIONS.values() for event in events} - told == {Event.UNDO}, (
+        "an undo is told as its apply"
+    )

@@ -25,7 +25,8 @@ TIME = "2026-03-02T03:00:00Z"
 
 @dataclass(slots=True, kw_only=True)
 class WritableKube(FakeKube):
-    """`refuse`: a message for which a patch is refused, by the plural of its kind. `forbidden`: plurals without rights."""
+    """`refuse`: a message for which a patch is refused, by the plural of its kind. `forbidden`: plurals without rights, or
+    `verb plural` without that right."""
 
     patched: list[tuple[str, Manifest]] = field(default_factory=list)
     """Path and the object afterwards, of every patch that was kept."""
@@ -37,6 +38,12 @@ class WritableKube(FakeKube):
     """So many patches are kept and not answered."""
     unkept: int = 0
     """So many patches are neither kept nor answered."""
+    deleted: list[tuple[str, Manifest]] = field(default_factory=list)
+    """Path and the object as it was, of every deletion that was accepted."""
+    created: list[tuple[str, Manifest]] = field(default_factory=list)
+    """Path and the object, of every creation that was kept."""
+    linger: bool = False
+    """Deleted objects stay, going, until `let_go`."""
     _version: int = 100
 
     def __post_init__(self) -> None:
@@ -57,6 +64,10 @@ class WritableKube(FakeKube):
             one["spec"] = {**one["spec"], **change}
             one["metadata"]["generation"] += 1
 
+    def let_go(self) -> None:
+        """What is being deleted is gone."""
+        self.objects = [o for o in self.objects if "deletionTimestamp" not in o["metadata"]]
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.method == "GET":
             return await super(WritableKube, self)._answer(request)
@@ -67,36 +78,94 @@ class WritableKube(FakeKube):
                 return status(fault.status, fault.message)
         body = await request.json()
         if request.method == "POST":
-            return self._posted(request.path, body)
+            return await self._posted(request, body)
+        if request.method == "DELETE":
+            return await self._delete(request, body)
         return await self._patch(request, body)
 
-    def _posted(self, path: str, body: Manifest) -> web.Response:
+    async def _posted(self, request: web.Request, body: Manifest) -> web.StreamResponse:
+        path = request.path
         if path.endswith("/selfsubjectaccessreviews"):
             asked = body["spec"]["resourceAttributes"]
-            allowed = asked["verb"] == "patch" and asked["resource"] not in self.forbidden
+            known = asked["verb"] in ("patch", "delete", "create")
+            own = {asked["resource"], f"{asked['verb']} {asked['resource']}"}
+            allowed = known and not own & self.forbidden
             return web.json_response({**body, "status": {"allowed": allowed}}, status=201)
-        self.events.append(body)
-        return web.json_response(body, status=201)
+        if path.endswith("/events"):
+            self.events.append(body)
+            return web.json_response(body, status=201)
+        return await self._create(request, body)
+
+    async def _create(self, request: web.Request, body: Manifest) -> web.StreamResponse:
+        """As the real server: what is invalid is said before the name is looked for."""
+        plural, meta = request.path.rpartition("/")[2], body["metadata"]
+        kept = {"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"} & meta.keys()
+        assert not kept, f"a manifest to create has no {kept}"
+        no = self._no_right("create", plural, meta["name"])
+        if no is None and plural in self.refuse:
+            no = status(422, f'{body["kind"]} "{meta["name"]}" is invalid: {self.refuse[plural]}')
+        if no is None and self._named(plural, meta.get("namespace", ""), meta["name"]) is not None:
+            no = status(409, f'{plural} "{meta["name"]}" already exists')
+        if no is not None:
+            return no
+        made = deepcopy(body)
+        made["metadata"] |= {"uid": f"uid-{self._next()}", "resourceVersion": str(self._next()), "generation": 1}
+        made["metadata"]["creationTimestamp"] = TIME
+        made["metadata"]["managedFields"] = [{"manager": "karpenter-bot", "operation": "Update", "time": TIME}]
+        if request.query.get("dryRun") == "All":
+            self.rehearsed += 1
+            return web.json_response(made, status=201)
+        if self.unkept:
+            self.unkept -= 1
+            return await self._unanswered(request)
+        self.objects.append(made)
+        self.created.append((request.path, deepcopy(made)))
+        if self.silent:
+            self.silent -= 1
+            return await self._unanswered(request)
+        return web.json_response(made, status=201)
+
+    async def _delete(self, request: web.Request, options: Manifest) -> web.StreamResponse:
+        namespace, plural, name = _place(request)
+        one = self._named(plural, namespace, name)
+        no = self._no_right("delete", plural, name)
+        if no is not None or one is None:
+            return no or status(404, f'{plural} "{name}" not found')
+        for key, wanted in options["preconditions"].items():
+            if one["metadata"][key] != wanted:
+                return status(409, f"the {key} in the precondition ({wanted}) does not match {one['metadata'][key]}")
+        if request.query.get("dryRun") == "All":
+            self.rehearsed += 1
+            return web.json_response(one)
+        if self.unkept:
+            self.unkept -= 1
+            return await self._unanswered(request)
+        self.deleted.append((request.path, deepcopy(one)))
+        one["metadata"] |= {"deletionTimestamp": TIME, "resourceVersion": str(self._next())}
+        if not self.linger:
+            self.objects.remove(one)
+        if self.silent:
+            self.silent -= 1
+            return await self._unanswered(request)
+        return web.json_response({"kind": "Status", "status": "Success"})
+
+    def _no_right(self, verb: str, plural: str, name: str) -> web.Response | None:
+        if not {plural, f"{verb} {plural}"} & self.forbidden:
+            return None
+        return status(403, f'{plural} "{name}" is forbidden: cannot {verb} resource "{plural}"')
+
+    def _named(self, plural: str, namespace: str, name: str) -> Manifest | None:
+        place = (plural, name, namespace)
+        return next((o for o in self.objects if _place_of(o) == place), None)
 
     async def _patch(self, request: web.Request, steps: list[Manifest]) -> web.StreamResponse:  # noqa: PLR0911
         assert request.content_type == "application/json-patch+json"
         assert request.query.get("fieldManager") == "karpenter-bot"
-        match = re.fullmatch(r"/apis?/(.+?)/(?:namespaces/([^/]+)/)?([^/]+)/([^/]+)", request.path)
-        assert match is not None
-        _, namespace, plural, name = match.groups()
+        namespace, plural, name = _place(request)
         if plural in self.forbidden:
             who = 'User "system:serviceaccount:karpenter-bot:karpenter-bot" cannot patch'
             return status(403, f'{plural} "{name}" is forbidden: {who} resource "{plural}"')
-        one = next(
-            (
-                o
-                for o in self.objects
-                if plural_of(o["kind"]) == plural
-                and o["metadata"]["name"] == name
-                and o["metadata"].get("namespace", "") == (namespace or "")
-            ),
-            None,
-        )
+        one = self._named(plural, namespace, name)
         if one is None:
             return status(404, f'{plural} "{name}" not found')
         after = self._changed(one, plural, steps)
@@ -137,6 +206,19 @@ class WritableKube(FakeKube):
     def _next(self) -> int:
         self._version += 1
         return self._version
+
+
+def _place(request: web.Request) -> tuple[str, str, str]:
+    """Namespace, plural and name in the path of one object."""
+    match = re.fullmatch(r"/apis?/(.+?)/(?:namespaces/([^/]+)/)?([^/]+)/([^/]+)", request.path)
+    assert match is not None
+    _, namespace, plural, name = match.groups()
+    return namespace or "", plural, name
+
+
+def _place_of(one: Manifest) -> tuple[str, str, str]:
+    meta = one["metadata"]
+    return plural_of(one["kind"]), meta["name"], meta.get("namespace", "")
 
 
 @asynccontextmanager

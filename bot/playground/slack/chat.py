@@ -47,6 +47,9 @@ def _parent(workspace: Workspace, channel: Channel, thread_ts: object) -> str | 
 
 
 def _own_message(workspace: Workspace, arguments: JsonObject, error: str) -> Message:
+    if arguments.get("channel") in workspace.users:
+        # methods/chat.update: of a direct message the channel's id (D...), not the person's
+        raise SlackRefusal("channel_not_found", broken=True)
     channel = find_channel(workspace, arguments.get("channel"))
     message = workspace.message(channel.id, str(arguments.get("ts")))
     if message is None:
