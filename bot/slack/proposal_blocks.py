@@ -177,7 +177,7 @@ def _progress(one: Proposal, phrases: Phrases) -> Iterator[Line]:
     if one.state is State.APPLYING and one.attempt and one.attempt.accepted:
         yield phrases.line("approvals.recreating")
     if isinstance(failure, dict):
-        yield phrases.line(f"approvals.failure.{failure['code']}", message=failure["message"])
+        yield phrases.line(f"approvals.failure.{failure['code']}", message=failure["message"], proposal=one.id)
     if one.facts.get("overwritten"):
         yield phrases.line("approvals.overwritten")
     if isinstance(sight, dict):

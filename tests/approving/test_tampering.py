@@ -153,7 +153,7 @@ async def test_a_change_of_any_size_and_any_words_fits_into_slack_s_limits(one_s
     nasty = "<!channel> <https://evil.example|approve> ```\n"
     diff = "+" + "x" * 5_000 + "\n" + "".join(f"-  line {n} {nasty}" for n in range(2_000))
     alteration = replace(PROPOSAL.alteration, diff=diff, undo=({"op": "test"},))
-    facts = {
+    facts: dict[str, Any] = {
         "summary": nasty * 20,
         "opens": nasty * 20,
         "risks": [nasty * 20] * 20,
