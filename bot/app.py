@@ -6,20 +6,18 @@ A question walks: a source observes a World, AWS adds its facts, `catalogues` ad
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from bot.catalogues import Catalogues
-from bot.diagnosis import diagnose, never_created
-from bot.diagnosis.pods import requests_of
-from bot.model.diagnosis import Diagnosis, Verdict, Waiting
+from bot.diagnosis import WOULD_LAUNCH, diagnose, never_created
+from bot.model.diagnosis import Diagnosis, Verdict
 from bot.model.ec2 import Ec2Facts
 from bot.model.kubernetes import Pod
-from bot.model.labels import GPU_RESOURCES, SPOT
-from bot.model.quantities import ZERO
+from bot.model.labels import SPOT
 from bot.model.world import World
 from bot.remediation.patches import patched
 from bot.sources.aws import Account
@@ -37,6 +35,8 @@ from bot.sources.snapshot_writer import Recording, write_snapshot
 from bot.telemetry.measures import stage
 
 Clock = Callable[[], datetime]
+Past = Callable[[World], Awaitable[World]]
+"""Adds to a World what is remembered of its cluster."""
 FEW_NODES: Final = 200
 """Up to so many nodes it is worth reading what runs on them, to say that the pod fits one."""
 
@@ -71,17 +71,7 @@ def decided(world: World, pod: Pod, catalogues: Catalogues) -> Diagnosis:
     """The decision about one pod of an observed World, its remedies made concrete."""
     whole = catalogues.of(world)
     found = diagnose(whole, pod)
-    remedies = tuple(patched(whole, pod, remedy) for remedy in found.remedies)
-    return replace(found, remedies=remedies, waiting=waiting(pod))
-
-
-def waiting(pod: Pod) -> Waiting | None:
-    """Since when a pod without a node waits, and with how many GPUs' worth of work."""
-    since = pod.metadata.creation_timestamp
-    if since is None or pod.spec.node_name:
-        return None
-    asked = requests_of(pod.spec)
-    return Waiting(since=since, gpus=sum(asked.get(name, ZERO).whole for name in GPU_RESOURCES))
+    return replace(found, remedies=tuple(patched(whole, pod, remedy) for remedy in found.remedies))
 
 
 def answer_from_snapshot(folder: Path, question: PodQuestion, catalogues: Catalogues | None = None) -> Answered:
@@ -190,9 +180,14 @@ class Shared:
 
 
 async def diagnosis_of(
-    cluster: Cluster, shared: Shared, place: Place, question: PodQuestion, clock: Clock = wall_clock
+    cluster: Cluster,
+    shared: Shared,
+    place: Place,
+    question: PodQuestion,
+    clock: Clock = wall_clock,
+    past: Past | None = None,
 ) -> Diagnosis:
-    """One live question from beginning to end. Raises the SourceErrors.
+    """One live question from beginning to end, `past` added to what is seen. Raises the SourceErrors.
 
     Deciding is computing, so it runs in a thread: the event loop goes on acknowledging what comes in.
     """
@@ -203,9 +198,11 @@ async def diagnosis_of(
         if unmade is None:
             raise
         return unmade
+    world = await past(world) if past else world
     with stage("decide"):
         diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)
-    if diagnosis.verdict is Verdict.LAUNCHABLE and 0 < len(world.nodes) <= FEW_NODES:
+    would_launch = diagnosis.verdict is Verdict.LAUNCHABLE or diagnosis.reason in WOULD_LAUNCH
+    if would_launch and 0 < len(world.nodes) <= FEW_NODES:
         # Karpenter looks at the nodes that are there first; what runs on them is only read when that may be the answer.
         world = await cluster.observe_placements(world)
         diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)

@@ -53,6 +53,7 @@ def explanation_as_json(
         "recognised": explanation.recognised,
         "kind": explanation.kind or None,
         "topic": explanation.topic,
+        "evidence": explanation.evidence,
         "summary": rendered.summary,
         "pods": list(explanation.pods),
         "causes": [_cause(cause, plain(words.headline)) for cause, words in causes],

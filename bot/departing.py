@@ -1,13 +1,18 @@
 """`why-gone`: composes one question about a node that went away, for the command line and for Slack. Decides nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from bot.app import Clock, Connected, Place, connect, wall_clock
 from bot.config import ClusterConfig, Config
 from bot.diagnosis.departure import Departure, departure
+from bot.model.diagnosis import Remedy
+from bot.model.kubernetes import Pod
+from bot.model.objects import ref_of
 from bot.model.world import World
 from bot.playbooks import Playbooks, render_departure
+from bot.remediation.patches import patched
 from bot.slack.blocks import answer
 from bot.slack.questions import Ask
 from bot.slack.services import Asker, Failed, Shown, Verb
@@ -30,7 +35,14 @@ def departed(world: World, name: str, namespace: str) -> Departure:
     found = departure(world, bare if space.lower() in ("node", "nodes", "pod", "nodeclaim") else name, namespace)
     if found.state == "unknown":
         raise PodNotFound(name)
-    return found
+    remedies = tuple(patched(world, _meant(world, remedy), remedy) for remedy in found.diagnosis.remedies)
+    return replace(found, diagnosis=replace(found.diagnosis, remedies=remedies))
+
+
+def _meant(world: World, remedy: Remedy) -> Pod:
+    """The pod that a remedy changes; any where it changes none."""
+    objects = {edit.object for edit in remedy.edits}
+    return next((pod for pod in world.pods if ref_of(pod) in objects), Pod())
 
 
 def departure_from_snapshot(folder: Path, name: str, namespace: str = "") -> Departure:

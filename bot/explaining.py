@@ -10,6 +10,7 @@ from typing import Final
 
 from bot.diagnosis.pasted import Explanation, explain_text
 from bot.model.ec2 import Ec2Facts
+from bot.model.gaps import gap_in
 from bot.model.world import Missing
 from bot.sources.ec2 import Ec2, Ec2Question
 from bot.sources.snapshot import read_snapshot
@@ -54,8 +55,8 @@ def read_input(source: str) -> tuple[str, tuple[Missing, ...]]:
             raw = file.read(LARGEST + 1)
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     text = raw[:LARGEST].decode(encoding, errors="replace")
-    gap = Missing(what="the rest of the text", why=f"longer than {LARGEST >> 20} MiB")
-    return text, (gap,) if len(raw) > LARGEST else ()
+    cut = gap_in("the rest of the text", "too-long", mib=str(LARGEST >> 20))
+    return text, (cut,) if len(raw) > LARGEST else ()
 
 
 def _facts(snapshot: Path | None, region: str, now: datetime) -> tuple[Ec2Facts | None, tuple[Missing, ...]]:

@@ -14,7 +14,8 @@ from bot.app import Clock, Place, Shared, connect, wall_clock
 from bot.catalogues import Catalogues
 from bot.market import Asked, NodePools, OfferingsTable, asked_for, narrowed, nodepool_views, offerings_table
 from bot.model.ec2 import Ec2Facts
-from bot.model.world import Missing, World
+from bot.model.gaps import gap_in
+from bot.model.world import World
 from bot.sources.cluster import Cluster
 from bot.sources.ec2 import Ec2, Ec2Question
 from bot.sources.ec2_calls import CALLS, EXTRAS
@@ -108,7 +109,7 @@ async def offerings_of(
     if not chosen:
         raise SourceError("the region is not known: name it with --region")
     if own and chosen != own:
-        elsewhere = Missing(what=_CLUSTER, why=f"the cluster is in {own}, not in {chosen}")
+        elsewhere = gap_in(_CLUSTER, "other-region", own=own, chosen=chosen)
         world = World(now=world.now, cluster=world.cluster, missing=(elsewhere,))
     question = Ec2Question(region=chosen, account=place.account)
     sold = await shared.ec2.observe_ec2(replace(question, leave_out=_OF_REGION))
@@ -186,12 +187,12 @@ def near_regions(region: str) -> tuple[str, ...]:
 
 async def _cluster_world(cluster: Cluster | None, clock: Clock, *, needed: bool) -> World:
     """NodePools, nodes and marks; a cluster that cannot be read costs them, and not the answer, where the region is known."""
-    gap = Missing(what=_CLUSTER, why="no cluster was asked")
+    unread = gap_in(_CLUSTER, "no-cluster")
     if cluster is not None:
         try:
             return await cluster.observe_nodepools(clock())
         except (ClusterUnreachable, CredentialsExpired) as error:
             if needed:
                 raise
-            gap = Missing(what=_CLUSTER, why=str(error))
-    return World(now=clock(), missing=(gap,))
+            unread = gap_in(_CLUSTER, "cluster-silent", error=str(error))
+    return World(now=clock(), missing=(unread,))

@@ -22,6 +22,7 @@ from bot.store.happenings import KEPT, LOG, Happening, forget, keep, recall
 
 EVERY: Final = 300.0
 """Seconds between two looks: events last an hour, so a few missed ones lose nothing."""
+NOT_READY: Final = "NodeNotReady"
 _LOGGER: Final = logging.getLogger(__name__)
 _ABOUT: Final = frozenset({"Node", "NodeClaim", "NodePool", "Pod"})
 _TELLING: Final = frozenset(SignalKind) - {
@@ -41,15 +42,17 @@ def happenings_of(world: World) -> Iterator[Happening]:
     for event in world.events:
         about = event.involved_object
         if event.time is not None and about.kind in _ABOUT and event.reason not in ("FailedScheduling", "Nominated"):
-            yield Happening(
-                at=event.time,
-                kind=about.kind,
-                namespace=about.namespace,
-                name=about.name,
-                reason=event.reason,
-                message=event.message,
-                component=event.component,
-            )
+            # of an event that was seen many times Kubernetes keeps the first time and the last one
+            for at in dict.fromkeys((event.first_timestamp or event.time, event.time)):
+                yield Happening(
+                    at=at,
+                    kind=about.kind,
+                    namespace=about.namespace,
+                    name=about.name,
+                    reason=event.reason,
+                    message=event.message,
+                    component=event.component,
+                )
     for text in world.karpenter_log:
         for line in parse_text(text):
             if line.time is not None and read_line(line).kind in _TELLING:
@@ -88,6 +91,16 @@ class Memory:
         """The World with the last week of the cluster."""
         try:
             return with_past(world, await recall(self._store, cluster, self._clock() - KEPT))
+        except StoreUnavailable as error:
+            _LOGGER.warning("the past of cluster %s could not be read: %s", cluster, error)
+            return world
+
+    async def with_falls(self, cluster: str, world: World) -> World:
+        """The World with the moments of the last week at which nodes of the cluster became NotReady: for `why`, which tells a
+        node that does so again and again from one that did once.
+        """
+        try:
+            return with_past(world, await recall(self._store, cluster, self._clock() - KEPT, NOT_READY))
         except StoreUnavailable as error:
             _LOGGER.warning("the past of cluster %s could not be read: %s", cluster, error)
             return world

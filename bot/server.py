@@ -10,9 +10,10 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from bot import __version__, app, operations
+from bot import __version__, app, operations, packaged
 from bot.alerting import AlertThreads
 from bot.alerting.wiring import alert_threads
 from bot.approving.proposing import Terms
@@ -20,14 +21,12 @@ from bot.approving.service import Service, WordedClusters
 from bot.catalogues import Catalogues
 from bot.config import ClusterConfig, Config, ConfigError, SlackConfig, load_config
 from bot.departing import why_gone
-from bot.digest import Digest
 from bot.failures import failed
 from bot.market_verbs import market_verbs
 from bot.model.diagnosis import Diagnosis
 from bot.people import People
-from bot.playbooks import Phrases, Playbooks, Rendered, render
+from bot.playbooks import Phrases, Playbooks, Rendered, check_playbooks, render
 from bot.playbooks.focus import focused
-from bot.reloading import FollowedPlaybooks, Following
 from bot.remembering import Keeper, Memory
 from bot.replicas import Housekeeping, StoreBook, as_evidence, evidence_in
 from bot.slack import serving
@@ -53,8 +52,6 @@ from bot.telemetry.tracing import start_tracing, stop_tracing
 LOG: Final = logging.getLogger(__name__)
 Offering = Callable[[str, Diagnosis], Awaitable[tuple[Offered, ...]]]
 """The buttons under an answer: the cluster's name and its diagnosis in."""
-Noting = Callable[[str, Diagnosis, str], Awaitable[None]]
-"""Who counts answers: the cluster's name, the diagnosis, the channel."""
 _PROBE: Final = 3.0
 """Seconds for one cluster's sign of life."""
 _FOR_AWS: Final = 0.6
@@ -79,7 +76,6 @@ class Desk:
         self._connected: dict[str, app.Connected] = {}
         self._lanes: dict[str, Lane] = {}
         self.offers: Offering | None = None
-        self.noted: Noting | None = None
 
     async def why(self, question: Why, asker: Asker) -> Reply:
         """Answers, offers the pods that fit, or says in a code why there is no answer."""
@@ -104,8 +100,6 @@ class Desk:
         with stage("render"):
             rendered = self._rendered(diagnosis, question.language)
         offers = await self.offers(config.name, diagnosis) if self.offers else ()
-        if self.noted:
-            await self.noted(config.name, diagnosis, asker.channel)
         return Answered(answer_id=await self._keep(diagnosis), rendered=rendered, offers=offers)
 
     @property
@@ -212,7 +206,10 @@ class Desk:
 
     async def _diagnosis(self, config: ClusterConfig, question: PodQuestion) -> Diagnosis:
         cluster = (await self.connected(config)).cluster
-        return await app.diagnosis_of(cluster, self._shared, place_for(self._config, config), question)
+        past = partial(Memory(self._store).with_falls, config.name) if self._store else None
+        return await app.diagnosis_of(
+            cluster, self._shared, place_for(self._config, config), question, app.wall_clock, past
+        )
 
     def _rendered(self, diagnosis: Diagnosis, language: str) -> Rendered:
         rendered = render(focused(diagnosis), self._playbooks, language or self._config.language)
@@ -273,8 +270,7 @@ def verbs(bot: Bot) -> Mapping[str, Verb]:
 def parts(bot: Bot) -> Sequence[Part]:
     """The features with listeners, routes or work of their own, in the order in which they start."""
     people = People(bot.config, bot.playbooks, bot.store, bot.desk)
-    follow = (Following(bot.playbooks),) if isinstance(bot.playbooks, FollowedPlaybooks) else ()
-    return (Proposals(bot.changes), bot.alerts, Keeper(bot.desk, bot.config, bot.store), *people.parts(), *follow)
+    return (Proposals(bot.changes), bot.alerts, Keeper(bot.desk, bot.config, bot.store), *people.parts())
 
 
 def _changes(config: Config, playbooks: Playbooks, store: Store, desk: Desk) -> Service:
@@ -309,13 +305,11 @@ async def built(
             changes = _changes(config, playbooks, store, desk)
             desk.offers = changes.offers
             alerts = alert_threads(config, playbooks, store, desk)
-            digest = Digest(store, desk, config, playbooks, app.wall_clock)
-            desk.noted = digest.waits.noted
             bot = Bot(config=config, playbooks=playbooks, store=store, desk=desk, changes=changes, alerts=alerts)
             yield serving.Behind(
                 services=desk,
                 verbs=verbs(bot),
-                parts=(*parts(bot), digest, Housekeeping(store, app.wall_clock)),
+                parts=(*parts(bot), Housekeeping(store, app.wall_clock)),
                 watch=operations.watch(config, store, desk, tokens),
                 handover=Handover(book),
             )
@@ -351,7 +345,9 @@ def run(file: str) -> int:
 
     start_logging(config.log_level, config.log_format)
     start_tracing(__version__)
-    playbooks = FollowedPlaybooks([str(folder) for folder in config.playbooks])
+    playbooks = packaged.load_playbooks(tuple(str(folder) for folder in config.playbooks))
+    for broken in check_playbooks(playbooks):
+        LOG.warning("playbook: %s", broken)
     try:
         asyncio.run(serve(config, playbooks, api_url=os.environ.get("SLACK_API_URL"), tokens=tokens))
     except (serving.CannotServe, StoreUnavailable) as error:

@@ -47,10 +47,6 @@ def render_text(rendered: Rendered, phrases: Phrases, *, width: int = WIDTH, col
     return page.text()
 
 
-_ANNOUNCED: Final = "Failed to schedule pod, "
-"""How Karpenter's event begins what its log line calls an error."""
-
-
 def render_sheet(sheet: Sheet, phrases: Phrases, *, width: int = WIDTH, colour: bool = False) -> str:
     """A table's answer: every part, grids with their columns below each other. What a chart shows stands in the parts."""
     page = _Page(width=width, colour=colour)
@@ -81,9 +77,8 @@ def _evidence(causes: Sequence[RenderedCause]) -> list[Line]:
 
 
 def _statements(rendered: Rendered) -> list[Line]:
-    """What Karpenter said, each thing once: a log line and an event of one refusal differ in their opening words only."""
-    said = {one.message.removeprefix(_ANNOUNCED): one for one in reversed(rendered.karpenter_says)}
-    shown = [one for one in rendered.karpenter_says if one in said.values()][:MOST_STATEMENTS]
+    """What Karpenter said, newest first."""
+    shown = rendered.karpenter_says[:MOST_STATEMENTS]
     return [Line((*one.label.spans, *value_line(f": {one.message}").spans)) for one in shown]
 
 

@@ -20,7 +20,7 @@ from bot.remediation.approvals import rule_for
 from bot.remediation.documents import text
 from bot.remediation.gitops import managed_by
 from bot.remediation.outcomes import digest_of, guarded, holds, repository_patch, way_back, yaml_diff
-from bot.remediation.patches import kubectl_command
+from bot.remediation.patches import CREATE, kubectl_command
 from bot.remediation.recreation import changed, manifest_of, stops, why_kept
 from bot.slack.services import Asker, Copy, Failed, Offered
 from bot.sources.errors import ReadFailed, SourceError
@@ -127,9 +127,11 @@ class Proposer:
         remedy = next((one for one in diagnosis.remedies if remedy_key(one) == offer.remedy), None)
         if diagnosis.pod.name != offer.pod or remedy is None or remedy.patch is None:
             return no_longer
-        if not isinstance(remedy.patch.patch, list):
-            return no_longer
         patch, worded = remedy.patch, self._clusters.worded(diagnosis, remedy, language)
+        if patch.patch_type == CREATE and patch.patch is not None:
+            return copied(patch, worded, worded.why_not or patch.why_not)
+        if not isinstance(patch.patch, list):
+            return no_longer
         hands = await self._clusters.hands(offer.cluster)
         try:
             why_not = await self._why_not(hands, offer.cluster, patch, worded)
@@ -139,8 +141,7 @@ class Proposer:
         if alteration is None:
             return why_not or no_longer
         one = self._drafted(alteration, offer, user, language, place)
-        cause = diagnosis.causes[0].id if diagnosis.causes else ""
-        one = replace(one, facts={**_told(remedy, worded), **stopping(alteration), "cause": cause})
+        one = replace(one, facts={**_told(remedy, worded), **stopping(alteration)})
         await ledger.create(self._store, one, Told(event="propose", at=one.created_at, actor=user, detail=shown(one)))
         return one
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Final
 
 from bot.diagnosis.disruption import loss
+from bot.diagnosis.foretelling import no_quota
 from bot.diagnosis.gangs import partly_placed
 from bot.diagnosis.history import History, read_history, refused_offerings, statements
-from bot.diagnosis.launch_history import with_history
+from bot.diagnosis.launch_history import WOULD_LAUNCH, with_history
 from bot.diagnosis.lifecycle import after_decision, untold
 from bot.diagnosis.outside import never_created, outside_karpenter
 from bot.diagnosis.refusal import explain, message_of, offerings_left, types_left
@@ -25,7 +26,7 @@ from bot.model.kubernetes import Pod
 from bot.model.objects import ref_of
 from bot.model.world import Refused, World
 
-__all__ = ["diagnose", "never_created"]
+__all__ = ["WOULD_LAUNCH", "diagnose", "never_created"]
 
 _DECIDED: Final = frozenset({Verdict.BLOCKED, Verdict.LAUNCHABLE, Verdict.FITS_EXISTING_NODE})
 """Verdicts that rest on Karpenter's decision, replayed."""
@@ -100,6 +101,7 @@ def _launchable(blank: Diagnosis, this: Round, decision: Decision, history: Hist
         blank,
         verdict=Verdict.LAUNCHABLE,
         nodepools=(pool, *refusing),
+        causes=(foretold,) if (foretold := no_quota(this.world, attempt)) else (),
         facts={"nodepool": attempt.template.name, "instance_types": types[:5], "types_count": len(types)},
         notes=agreement(this, decision, history),
     )

@@ -5,15 +5,16 @@ pkg/controllers/interruption (v1.15). Karpenter logs most decisions at level inf
 at the age of its NodeClaim's `expireAfter` without another decision has expired.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.diagnosis.disruption import VOLUNTARY, family, keeping, letting_go
+from bot.diagnosis.disruption import family
 from bot.diagnosis.health import ailing, not_ready_cause
 from bot.diagnosis.history import read_history
-from bot.diagnosis.shields import Shield, shields_of
+from bot.diagnosis.keeping import VOLUNTARY, keeping, letting_go
+from bot.diagnosis.shields import Shield, shields_of, stuck_drain
 from bot.diagnosis.timeline import Moment, timeline
 from bot.diagnosis.traces import Seen, seen
 from bot.karpenter import DisruptionCommand, Signal, SignalKind
@@ -26,7 +27,9 @@ from bot.model.world import World
 
 K = SignalKind
 AROUND: Final = timedelta(minutes=15)
-"""A NodeClaim that is deleted so close to its `expireAfter` has expired."""
+"""A NodeClaim that is deleted so soon after its `expireAfter` has expired; one that went before it has not."""
+CLOCKS: Final = timedelta(seconds=30)
+"""By so much log lines, events and objects may disagree on a moment."""
 _UNITS: Final = {"h": 3600, "m": 60, "s": 1}
 _INTERRUPTIONS: Final = (  # how a message's kind begins -> Karpenter's reason
     ("spot", "Interruption"),
@@ -79,13 +82,15 @@ class Departure:
 def departure(world: World, asked: str, namespace: str = "") -> Departure:
     """What became of a node, a NodeClaim or a pod of that name (or beginning of one); state `unknown` where none is known."""
     what = seen(world, read_history(world), asked, namespace)
-    trace, decision = what.trace, _decision(what)
+    decision = _decision(what)
+    what = _emptied(what, decision)
+    trace = what.trace
     reason = _reason(what, decision)
     cause = _cause(what, decision, reason)
     conditions: tuple[Constraint, ...] = ()
     if reason.casefold() in VOLUNTARY:
         pod = what.kin[0] if what.kin else None
-        conditions = tuple(letting_go(pod, what.pool, protected=_protected(what.kin)))
+        conditions = tuple(letting_go(pod, what.pool, reason, protected=_protected(what.kin)))
     return Departure(
         subject=trace.subject,
         node=trace.node,
@@ -104,18 +109,38 @@ def departure(world: World, asked: str, namespace: str = "") -> Departure:
             verdict=Verdict.UNKNOWN,
             cluster=world.cluster,
             karpenter_version=world.karpenter_version,
-            causes=(replace(cause, constraints=conditions),) if cause else (),
-            remedies=tuple(keeping(conditions, (trace.nodepool,) if what.pool else ())),
+            causes=(*((replace(cause, constraints=conditions),) if cause else ()), *_holding(what)),
+            remedies=tuple(keeping(conditions, what.pool)),
             missing=world.missing,
         ),
     )
 
 
+def _holding(what: Seen) -> Iterator[Cause]:
+    """What keeps a node that is to go: only as long as it is there."""
+    stuck = stuck_drain(what.said(K.DRAIN_FAILED)) if what.node is not None else None
+    if stuck is not None:
+        yield stuck
+
+
 def _decision(what: Seen) -> Signal | None:
     """The signal that says why: Karpenter's own command before the events that only repeat its reason."""
     about = [s for s in what.said(*_DECIDING) if not _only_marked(s)]
-    found = [s for s in about if isinstance(s.detail, DisruptionCommand)] or about
+    found = [s for s in about if isinstance(s.detail, DisruptionCommand)]
+    found = (
+        found or [s for s in about if not s.from_event] or about
+    )  # events abridge: maintenance is `InstanceUnhealthy` there
     return found[-1] if found else None
+
+
+def _emptied(what: Seen, decision: Signal | None) -> Seen:
+    """Without the pods that had left the node before: Karpenter's command says how many were on it."""
+    command = decision.detail if decision else None
+    if not isinstance(command, DisruptionCommand) or command.pods != 0 or what.said(K.POD_EVICTED):
+        return what
+    subject = what.trace.subject
+    asked = (f"{subject.namespace}/{subject.name}",) if subject.kind == "Pod" else ()
+    return replace(what, trace=replace(what.trace, pods=asked), kin=())
 
 
 def _only_marked(signal: Signal) -> bool:
@@ -165,7 +190,7 @@ def _expired(what: Seen, ended: Sequence[Signal]) -> bool:
     """Whether the end came at the NodeClaim's `expireAfter` (its NodePool's where the NodeClaim is gone)."""
     after = seconds_of(what.claim.spec.expire_after if what.claim else _expire_after(what.pool))
     born, at = what.trace.born, next((s.time for s in ended if s.time), what.trace.deleting)
-    return bool(after and born and at and abs(at - born - timedelta(seconds=after)) <= AROUND)
+    return bool(after and born and at and -CLOCKS <= at - born - timedelta(seconds=after) <= AROUND)
 
 
 def _expire_after(pool: NodePool | None) -> str:

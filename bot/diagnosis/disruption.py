@@ -5,24 +5,20 @@ karpenter.sh/do-not-disrupt annotation and the NodePool's consolidation policy; 
 """
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from bot.diagnosis.history import History
+from bot.diagnosis.keeping import VOLUNTARY, keeping, letting_go
 from bot.karpenter import DisruptionCommand, Signal, SignalKind
-from bot.model.diagnosis import Cause, Change, Constraint, Edit, Editor, Fact, Json, Kind, Opens, Remedy
+from bot.model.diagnosis import Cause, Remedy
 from bot.model.karpenter import Disruption, NodePool
 from bot.model.kubernetes import Pod
 from bot.model.labels import DO_NOT_DISRUPT, NODEPOOL
-from bot.model.objects import ref_of
 from bot.model.world import World
 
 RECENT: Final = timedelta(hours=1)
-WHEN_EMPTY: Final = "WhenEmpty"
-QUIET: Final = "10m"
-VOLUNTARY: Final = frozenset({"empty", "underutilized", "drifted"})
 _RANDOM_SUFFIX: Final = re.compile(r"(?:-[0-9]{1,5})?-[a-z0-9]{5}$")
 _GONE: Final = frozenset(
     {
@@ -119,7 +115,8 @@ def _lost(world: World, pod: Pod, signal: Signal, node: str, pods: tuple[str, ..
     pool = _pool_of(world, pod, signal, node)
     protected = pod.metadata.annotations.get(DO_NOT_DISRUPT) == "true"
     disruption = pool.spec.disruption if pool else Disruption()
-    conditions = tuple(letting_go(pod, pool, protected=protected))
+    reason = _reason(signal)
+    conditions = tuple(letting_go(pod, pool, reason, protected=protected))
     time = signal.time.isoformat() if signal.time else ""
     names = (pool.metadata.name,) if pool else ()
     cause = Cause(
@@ -129,7 +126,7 @@ def _lost(world: World, pod: Pod, signal: Signal, node: str, pods: tuple[str, ..
             "nodepools": names,
             "node": node,
             "nodepool": names[0] if names else "",
-            "reason": _reason(signal).capitalize() or str(signal.kind),
+            "reason": reason.capitalize() or str(signal.kind),
             "policy": disruption.consolidation_policy,
             "consolidate_after": disruption.consolidate_after,
             "do_not_disrupt": protected,
@@ -143,72 +140,8 @@ def _lost(world: World, pod: Pod, signal: Signal, node: str, pods: tuple[str, ..
         ),
         nodepools=names,
     )
-    voluntary = _reason(signal).casefold() in VOLUNTARY
-    return Loss(cause=cause, remedies=tuple(keeping(conditions, names)) if voluntary else ())
-
-
-def letting_go(pod: Pod | None, pool: NodePool | None, *, protected: bool) -> Iterator[Constraint]:
-    """What let the node go: a pod that does not object, a NodePool that consolidates nodes in use."""
-    if pod is not None and not protected:
-        yield Constraint(
-            id=f"pod/metadata.annotations[{DO_NOT_DISRUPT}]",
-            kind=Kind.DISRUPTION,
-            object=ref_of(pod),
-            field=f"metadata.annotations[{DO_NOT_DISRUPT}]",
-            value="absent",
-            editor=Editor.POD_OWNER,
-            subject=DO_NOT_DISRUPT,
-        )
-    if pool is not None and pool.spec.disruption.consolidation_policy not in ("", WHEN_EMPTY):
-        disruption = pool.spec.disruption
-        yield Constraint(
-            id=f"nodepool/{pool.metadata.name}/spec.disruption",
-            kind=Kind.DISRUPTION,
-            object=ref_of(pool),
-            field="spec.disruption",
-            value=f"{disruption.consolidation_policy} after {disruption.consolidate_after or '0s'}",
-            editor=Editor.NODEPOOL_OWNER,
-            subject="consolidationPolicy",
-            values=(disruption.consolidation_policy, disruption.consolidate_after),
-            nodepool=pool.metadata.name,
-        )
-
-
-def keeping(conditions: Sequence[Constraint], nodepools: tuple[str, ...]) -> Iterator[Remedy]:
-    """The two settings that keep a node under a running job (both were in the page that this project began with)."""
-    for condition in conditions:
-        if condition.subject == DO_NOT_DISRUPT:
-            remedy, change = "add-do-not-disrupt", Change.ADD
-            values: tuple[Json, Json] = (None, "true")
-            facts: dict[str, Fact] = {"annotation": DO_NOT_DISRUPT, "value": "true"}
-        else:
-            policy, after = condition.values
-            remedy, change = "set-consolidation", Change.SET
-            values = (
-                {"consolidationPolicy": policy, "consolidateAfter": after},
-                {"consolidationPolicy": WHEN_EMPTY, "consolidateAfter": QUIET},
-            )
-            facts = {"policy_old": policy, "policy_new": WHEN_EMPTY, "after_old": after, "after_new": QUIET}
-            facts["nodepool"] = condition.nodepool
-        edit = Edit(
-            constraint=condition,
-            change=change,
-            object=condition.object,
-            field=condition.field,
-            subject=condition.subject,
-            old=values[0],
-            new=values[1],
-        )
-        yield Remedy(
-            id=remedy,
-            relaxes=(condition,),
-            edits=(edit,),
-            opens=Opens(offerings=0, instance_types=(), zones=()),
-            nodepool=nodepools[0] if nodepools else "",
-            facts=facts,
-            parts=((remedy, facts),),
-            cautions=("shared-nodepool",) if condition.editor is Editor.NODEPOOL_OWNER else (),
-        )
+    voluntary = reason.casefold() in VOLUNTARY
+    return Loss(cause=cause, remedies=tuple(keeping(conditions, pool)) if voluntary else ())
 
 
 def _pool_of(world: World, pod: Pod, signal: Signal, node: str) -> NodePool | None:

@@ -65,6 +65,7 @@ def _printed(event: Event) -> PrintedEvent:
         name=about.name,
         time=event.time,
         count=event.count or 1,
+        first=event.first_timestamp,
     )
 
 

@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Final
 
 from bot.diagnosis.denials import CREATE_ROLE, denial_facts, denied_check, is_denied_check
+from bot.diagnosis.foretelling import FORETOLD
 from bot.diagnosis.history import History, qualified
 from bot.diagnosis.launches import CAUSE_OF_CODE, ORDER, launch_causes, mark_cause, unnamed_capacity
 from bot.diagnosis.pasted.told import merged
-from bot.diagnosis.proven import cause
+from bot.diagnosis.proven import cause, pool_of_claim
 from bot.karpenter import LaunchFailure, Signal, SignalKind
 from bot.model.diagnosis import Cause, Diagnosis, Fact, Verdict
 from bot.model.karpenter import NodeClaim
@@ -31,6 +32,20 @@ _CAPACITY: Final = "capacity-unavailable"
 MANY: Final = 3
 """So many NodeClaims that came to nothing are no bad luck any more."""
 REFUSED_BEFORE: Final = "refused-before"
+LAUNCHES_FAIL: Final = "launches-fail"
+NEVER_JOIN: Final = "nodes-never-join"
+WOULD_LAUNCH: Final = frozenset({LAUNCHES_FAIL, NEVER_JOIN, FORETOLD})
+"""Reasons of a pod that is blocked though Karpenter finds a node to launch for it."""
+_WORKED_OUT_BY: Final = {
+    "AMIsReady": ("DescribeImages", "GetParameter"),
+    "CapacityReservationsReady": ("CapacityReservation",),
+    "InstanceProfileReady": ("InstanceProfile", "GetRole", "PassRole"),
+    "SecurityGroupsReady": ("DescribeSecurityGroups",),
+    "SubnetsReady": ("DescribeSubnets",),
+}
+"""A condition of an EC2NodeClass -> the AWS calls that its controller makes (karpenter-provider-aws controllers/nodeclass)."""
+_BEFORE_JOINING: Final = (K.REGISTRATION_TIMEOUT, K.GARBAGE_COLLECTED)
+GONE_AT_ONCE: Final = "InstanceGone"
 
 
 def nominated(history: History, pod: Pod) -> tuple[str, ...]:
@@ -78,15 +93,21 @@ def with_history(world: World, pod: Pod, found: Diagnosis, history: History) -> 
     claims = nominated(history, pod)
     if found.verdict is Verdict.BLOCKED:
         return replace(found, causes=tuple(_rooted(world, found.causes, history, claims)))
-    if found.verdict is not Verdict.LAUNCHABLE or _launched_since(history, claims):
+    if found.verdict is not Verdict.LAUNCHABLE:
         return found
+    looping = _never_joined(world, history, claims)
+    if looping is not None:
+        return replace(found, verdict=Verdict.BLOCKED, reason=NEVER_JOIN, causes=(looping,))
+    if _launched_since(history, claims):
+        return replace(found, causes=())
     tried = same_end(history, claims, *_FAILED)
     failed = failures_of(history, claims, world)
     if all(one.id == _CAPACITY for one in failed) and tried < MANY:
         # what EC2 had not is marked, and something else is open: the next round tries that
-        return replace(found, notes=(*found.notes, REFUSED_BEFORE)) if tried else found
+        noted = replace(found, notes=(*found.notes, REFUSED_BEFORE)) if tried else found
+        return replace(noted, verdict=Verdict.BLOCKED, reason=FORETOLD) if noted.causes else noted
     failed = failed or (_sold_out(history, claims),)
-    return replace(found, verdict=Verdict.BLOCKED, reason="launches-fail", causes=failed, facts={"tried": tried})
+    return replace(found, verdict=Verdict.BLOCKED, reason=LAUNCHES_FAIL, causes=failed, facts={"tried": tried})
 
 
 def _sold_out(history: History, claims: Sequence[str]) -> Cause:
@@ -101,12 +122,34 @@ def _launched_since(history: History, claims: Sequence[str]) -> bool:
     return any(s.objects.get("NodeClaim") == last for s in history.of(K.LAUNCHED, K.REGISTERED, K.INITIALIZED))
 
 
+def _never_joined(world: World, history: History, claims: Sequence[str]) -> Cause | None:
+    """`not-registered`: the pod's NodeClaims were launched and ended before a node joined, the last of them a moment ago.
+
+    One that Karpenter gave up after 15 minutes is enough; an instance that ended by itself may do so once.
+    """
+    ends = {s.objects.get("NodeClaim", ""): s for s in history.of(*_BEFORE_JOINING)}
+    joined = {s.objects.get("NodeClaim", "") for s in history.of(K.REGISTERED)}
+    loops = [name for name in claims if name in ends and name not in joined]
+    last = ends.get(claims[-1]) if claims else None
+    if last is None or claims[-1] not in loops or (last.time and world.now - last.time > FRESH):
+        return None
+    gone = last.kind is K.GARBAGE_COLLECTED
+    if gone and len(loops) < MANY - 1:
+        return None
+    facts: dict[str, Fact] = {"age": "" if gone else "15m", "reason": GONE_AT_ONCE if gone else "", "message": ""}
+    name = claims[-1]
+    return cause("not-registered", last.message, (pool_of_claim(name),), nodeclaim=name, loops=len(loops), **facts)
+
+
 def _rooted(world: World, causes: Sequence[Cause], history: History, claims: Sequence[str]) -> Iterator[Cause]:
     for one in causes:
         if one.id == _CAPACITY:
             yield from _behind_marks(one, history, failures_of(history, claims, world))
         elif one.id == "nodeclass-not-ready" and is_denied_check(str(one.facts.get("reason", ""))):
             yield _denied(one, history)
+            yield one
+        elif one.id == "nodeclass-not-ready":
+            yield from _logged_denial(one, history)
             yield one
         else:
             yield one
@@ -170,3 +213,17 @@ def _denied(unready: Cause, history: History) -> Cause:
     words = said[-1].message if said else message
     found = cause("not-authorized", words, unready.nodepools, **denied_check(reason, words))
     return replace(found, constraints=unready.constraints, evidence=(*found.evidence, *unready.evidence))
+
+
+def _logged_denial(unready: Cause, history: History) -> Iterator[Cause]:
+    """What AWS denied while the condition was worked out: conditions that an error keeps unknown say nothing of it."""
+    words = _WORKED_OUT_BY.get(str(unready.facts.get("condition", "")), ())
+    name = unready.facts.get("nodeclass", "")
+    for signal in reversed(history.of(K.LAUNCH_FAILED)):
+        failure = signal.detail
+        ours = signal.objects.get("EC2NodeClass") == name and any(word in signal.message for word in words)
+        if ours and isinstance(failure, LaunchFailure) and failure.denial is not None:
+            found = launch_causes(signal, failure)[0]
+            evidence = (*found.evidence, *unready.evidence)
+            yield replace(found, constraints=unready.constraints, nodepools=unready.nodepools, evidence=evidence)
+            return

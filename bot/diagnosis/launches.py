@@ -26,6 +26,7 @@ CAUSE_OF_CODE: Final = {
     "MaxFleetCountExceeded": "fleet-quota-exceeded",
     "InsufficientFreeAddressesInSubnet": "subnet-out-of-ips",
     "InsufficientCidrBlocks": "subnet-out-of-ips",
+    "SubnetIsFull": "subnet-out-of-ips",
     SPOT_ROLE: "not-authorized",
     "UnauthorizedOperation": "not-authorized",
     "Client.UnauthorizedOperation": "not-authorized",
@@ -129,6 +130,7 @@ def reason_cause(signal: Signal, reason: str, message: str) -> Cause:
                 "instance_types": (),
                 "bought": (SPOT if reason.startswith("Spot") else "on-demand",),
                 "limit": "",
+                "quotas": "",
             }
         case "nodeclass-not-ready":
             facts |= {"nodepool": pool_of_claim(nodeclaim), "nodeclass": "", "condition": "Ready", "reason": ""}
@@ -202,7 +204,7 @@ def _quota(signal: Signal, errors: list[FleetError]) -> dict[str, Fact]:
     bought = each([marked] if marked else [SPOT if e.code.startswith("MaxSpot") else "on-demand" for e in errors])
     limit = next((str(e.vcpu_limit) for e in errors if e.vcpu_limit is not None), "")
     said = next((e.message for e in errors if e.vcpu_limit is not None), errors[0].message)
-    return {"bought": bought, "limit": limit, "message": said}
+    return {"bought": bought, "limit": limit, "message": said, "quotas": ""}
 
 
 def _capacity(signal: Signal, errors: list[FleetError]) -> dict[str, Fact]:

@@ -56,9 +56,20 @@ def outside_karpenter(world: World, pod: Pod, history: History) -> Diagnosis | N
 
 
 def _bound(world: World, pod: Pod, history: History) -> Diagnosis:
+    if _names_nobody(world, pod):
+        evidence = f"{ref_of(pod)} spec.nodeName: {pod.spec.node_name}"
+        nowhere = cause("already-bound", evidence, (), node=pod.spec.node_name, there=False)
+        return diagnosis_of(pod, Verdict.NOT_KARPENTERS_JOB, nowhere.id, (nowhere,))
     reason, causes = not_running(world, pod, history)
     facts: dict[str, Fact] = {"node": pod.spec.node_name, "phase": pod.status.phase}
     return diagnosis_of(pod, Verdict.RUNNING, reason or "bound", causes, **facts)
+
+
+def _names_nobody(world: World, pod: Pod) -> bool:
+    """Whether a pod that waits has a node's name that no node has: nothing will ever run it."""
+    unread = not world.nodes or any(gap.what.startswith("nodes") for gap in world.missing)
+    there = any(n.metadata.name == pod.spec.node_name for n in world.nodes)
+    return pod.status.phase in ("", "Pending") and not unread and not there
 
 
 def never_created(world: World, name: str, namespace: str) -> Diagnosis | None:

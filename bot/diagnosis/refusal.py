@@ -23,6 +23,8 @@ from bot.model.labels import NODEPOOL, WELL_KNOWN
 from bot.model.world import Refused
 
 MOST_CAUSES: Final = 12
+_BY_REQUEST: Final = {"nodepool-limit-exceeded": ("needed", "instance_type")}
+"""Facts that differ with what else stands in the conflict, and not with what is wrong."""
 MOST_PARTITIONS: Final = 400
 """NodePools times OR-terms of the pod that are explained one by one; of more, each NodePool's last terms."""
 _APART: Final = {
@@ -163,10 +165,13 @@ def _causes(this: Round, pool: _Pool, refused: Sequence[Refused]) -> list[Cause]
 
 
 def _told_once(causes: Sequence[Cause]) -> list[Cause]:
-    """Of conflicts that one sentence tells (a limit that is in the way of this request and of that one) only the first."""
+    """Of conflicts that one sentence tells only the first: a limit that is in the way of this request and of that one, by this
+    much and by that much, is one limit.
+    """
     said: dict[tuple[str, str], Cause] = {}
     for cause in causes:
-        said.setdefault((cause.id, repr(sorted(cause.facts.items()))), cause)
+        facts = {name: value for name, value in cause.facts.items() if name not in _BY_REQUEST.get(cause.id, ())}
+        said.setdefault((cause.id, repr(sorted(facts.items()))), cause)
     return list(said.values())
 
 

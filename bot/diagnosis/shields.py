@@ -9,15 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.diagnosis.disruption import VOLUNTARY
+from bot.diagnosis.keeping import VOLUNTARY
+from bot.diagnosis.proven import cause
 from bot.diagnosis.traces import Seen
-from bot.karpenter import SignalKind
-from bot.model.diagnosis import Fact
+from bot.karpenter import Signal, SignalKind
+from bot.model.diagnosis import Cause, Fact
 from bot.model.karpenter import NodePool
 from bot.model.kubernetes import LabelSelector, Pod, PodDisruptionBudget
 from bot.model.labels import DO_NOT_DISRUPT
 from bot.model.world import World
 
+STUCK: Final = 30
 SHIELDS: Final = ("do-not-disrupt", "pdb", "budget", "grace-period")
 
 
@@ -97,3 +99,16 @@ def _budget(pool: NodePool | None, reason: str, *, voluntary: bool) -> Shield:
     nodes = tuple(str(b.nodes) for b in fitting) if own is not None else ("10%",)
     state = "does-not-count" if not voluntary else "counted" if nodes else "absent"
     return Shield(id="budget", state=state, facts={"nodes": nodes})
+
+
+def stuck_drain(failed: Sequence[Signal]) -> Cause | None:
+    """`drain-blocked`, where these failed drains of one node are so many that it is no passing matter: Karpenter repeats the
+    event every two minutes (pkg/events/recorder.go, v1.15), so that thirty are an hour.
+    """
+    times = max((s.count for s in failed), default=0)
+    if times < STUCK:
+        return None
+    last = failed[-1]
+    waiting = next((s.facts["pods"] for s in reversed(failed) if s.facts.get("pods", "").isdigit()), "0")
+    facts: dict[str, Fact] = {"node": last.objects.get("Node", ""), "waiting": int(waiting), "times": times}
+    return cause("drain-blocked", last.message, (), message=last.message, **facts)

@@ -21,11 +21,13 @@ from bot.model.world import World
 K = SignalKind
 FEW_ADDRESSES: Final = 16
 """A subnet with fewer free addresses than this cannot give a node's network plugin its next block (a /28 prefix)."""
+FAILING: Final = 3
+"""On a new node a sandbox may fail once or twice, until the network plugin runs."""
 REJECTED: Final = re.compile(r"UnexpectedAdmissionError|OutOf\S{1,253}|NodeAffinity|TopologyAffinityError")
 _IMAGE_STATES: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 )
-_NO_ADDRESS: Final = re.compile(
+NO_ADDRESS: Final = re.compile(
     r"failed to assign an IP address to container|no (?:available )?IP addresses|InsufficientCidrBlocks"
     r"|failed to allocate for range|no IPs? available",
     re.I,
@@ -39,7 +41,7 @@ def not_running(world: World, pod: Pod, history: History) -> tuple[str, tuple[Ca
         return "rejected", (_rejected(pod),)
     if pod.status.phase not in ("", "Pending"):
         return "", ()
-    for look in (_node, _sandbox, _volume, _image):
+    for look in (_node, _sandbox, _volume, _image, _ailing_node):
         causes = tuple(look(world, pod, history))
         if causes:
             return "not-running", causes
@@ -67,11 +69,22 @@ def _node(world: World, pod: Pod, history: History) -> Iterator[Cause]:
         yield not_ready_cause(world, history, node, condition)
 
 
+def _ailing_node(world: World, pod: Pod, history: History) -> Iterator[Cause]:
+    """A pressure or a broken device keeps new pods from starting too; it says less than the pod's own events."""
+    node = named(world, pod.spec.node_name)
+    condition = ailing(node)
+    if node is not None and condition is not None:
+        yield not_ready_cause(world, history, node, condition)
+
+
 def _sandbox(world: World, pod: Pod, history: History) -> Iterator[Cause]:
     signal = _last(history, pod, K.SANDBOX_FAILED)
-    if signal is None or not _NO_ADDRESS.search(signal.message):
+    if signal is None:
         return
-    yield _no_address(world, pod.spec.node_name, signal)
+    if NO_ADDRESS.search(signal.message):
+        yield _no_address(world, pod.spec.node_name, signal)
+    elif signal.count >= FAILING:
+        yield cause("sandbox-failed", signal.message, (), message=signal.message, node=pod.spec.node_name)
 
 
 def _no_address(world: World, node: str, signal: Signal) -> Cause:

@@ -1,10 +1,11 @@
 """A node's life in at most twelve lines: what was said of it, of its NodeClaim and of its pods, each thing once."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from bot.diagnosis.health import falls_of
 from bot.diagnosis.traces import Seen
 from bot.karpenter import DisruptionCommand, Signal, SignalKind
 from bot.model.diagnosis import Fact
@@ -66,6 +67,7 @@ def timeline(seen: Seen) -> tuple[Moment, ...]:
     """The moments of the node, oldest first; where there are more than twelve, those that tell least are left out."""
     told: dict[tuple[str, str], Moment] = {}
     weights: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, str], int] = {}
     for signal in _signals(seen):
         what, weight = _WORDS[signal.kind]
         facts = _facts(signal)
@@ -74,7 +76,7 @@ def timeline(seen: Seen) -> tuple[Moment, ...]:
         known = told.get(key)
         if known is None:
             source = "event" if signal.from_event else "log"
-            told[key] = Moment(time=signal.time, what=what, source=source, facts=facts)
+            told[key] = Moment(time=signal.first or signal.time, what=what, source=source, facts=facts)
             weights[key] = weight
         elif what in ("evicted", "force-deleted", "lost"):
             told[key] = _with_pods(known, facts)
@@ -82,6 +84,11 @@ def timeline(seen: Seen) -> tuple[Moment, ...]:
             told[key] = _again(known, said_twice=what == "disrupting" or signal.from_event != (known.source == "event"))
         else:
             told[key] = Moment(time=known.time, what=what, source=known.source, facts=facts, times=known.times)
+        counts[key] = max(counts.get(key, 1), signal.count)
+    falls = falls_of(seen.history, (seen.trace.node,)).get(seen.trace.node)
+    counts |= {(_WORDS[K.NODE_NOT_READY][0], ""): falls.times} if falls else {}
+    for key, moment in told.items():
+        told[key] = replace(moment, times=max(moment.times, counts.get(key, 1)))
     for moment in _of_claim(seen):
         told.setdefault((moment.what, ""), moment)
         weights.setdefault((moment.what, ""), 5)

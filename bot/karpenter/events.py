@@ -65,6 +65,8 @@ def read_event(event: PrintedEvent) -> Signal:
         time=event.time,
         objects={event.kind: name} if event.kind and event.name else {},
         from_event=True,
+        count=event.count,
+        first=event.first,
     )
     verdict = parse_scheduler_message(message) if event.source != "karpenter" else None
     if verdict is not None:

@@ -128,6 +128,9 @@ class Signal:
     detail: Detail | None = None
     from_event: bool = False
     truncated: bool = False
+    count: int = 1
+    """How often an event was seen (Kubernetes keeps one for many), first at `first`, last at `time`."""
+    first: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,3 +147,4 @@ class PrintedEvent:
     time: datetime | None = None
     age: str = ""
     count: int = 1
+    first: datetime | None = None

@@ -8,6 +8,7 @@ from bot.market.nodepools import Launchable, NodePools, NodePoolView, Problem
 from bot.market.words import age_lines, missing_lines
 from bot.model.objects import Condition
 from bot.playbooks import Line, LineKind, Phrases
+from bot.playbooks.sandbox import moment
 from bot.playbooks.sheet import Part, Sheet
 
 _FEW: Final = 3
@@ -60,7 +61,7 @@ def _condition(owner: str, one: Condition, phrases: Phrases) -> Line:
         status=one.status,
         reason=one.reason,
         message=one.message[:_LONGEST],
-        since=phrases.moment(one.last_transition_time),
+        since=moment(one.last_transition_time.isoformat()) if one.last_transition_time else "",
     )
 
 
@@ -116,7 +117,7 @@ def _marks(pool: NodePoolView, phrases: Phrases) -> Iterator[Line]:
             "nodepools.marks",
             count=len(pool.marks),
             types=tuple(sorted({mark.instance_type for mark in pool.marks})),
-            until=phrases.moment(until) or "?",
+            until=moment(until.isoformat()) if until else "?",
         )
 
 
@@ -128,5 +129,5 @@ def _problems(pool: NodePoolView, phrases: Phrases, *, whole: bool) -> Iterator[
 
 
 def _problem(one: Problem, phrases: Phrases) -> Line:
-    at = phrases.moment(one.last) or "?"
+    at = moment(one.last.isoformat()) if one.last else "?"
     return phrases.line("nodepools.problem", at=at, count=one.count, about=one.about, message=one.message[:_LONGEST])

@@ -241,14 +241,6 @@ class Unevaluated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """Since when the pod is there, and how many GPUs it asks a node for: what waiting costs."""
-
-    since: datetime
-    gpus: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
     """The whole answer to "why does this pod have no node?", before any wording."""
 
@@ -266,5 +258,3 @@ class Diagnosis:
     unevaluated: tuple[Unevaluated, ...] = ()
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict)
-    waiting: Waiting | None = None
-    """Of a pod that has no node yet; None where that is not known."""

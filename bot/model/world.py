@@ -134,6 +134,9 @@ class Missing:
     what: str
     why: str
     absent: bool = False
+    code: str = field(default="", compare=False)
+    """Which row of bot/model/gaps.py says why, and with which facts: for other languages than English."""
+    facts: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
         return f"{self.what}: {self.why}"

@@ -9,15 +9,17 @@ from jinja2.meta import find_undeclared_variables
 from bot.model.diagnosis import Cause, Constraint, Diagnosis, Editor, Kind, Opens, Remedy, Verdict
 from bot.model.objects import ObjectRef
 from bot.playbooks.contract import BLOCKS, CAUSES, CONTEXT, REMEDIES
+from bot.playbooks.gap_words import GAPS, WRITTEN
 from bot.playbooks.library import Playbooks
 from bot.playbooks.pages import SUFFIX, Page
 from bot.playbooks.phrases import Phrases, Sentence
 from bot.playbooks.problems import Problem, did_you_mean
 from bot.playbooks.rendering import PageError, render_page, shared_context
 from bot.playbooks.sandbox import FAILURES, failed_line, render_whole, syntax_tree, template
-from bot.playbooks.wording import ENGLISH_IDS, OPEN_PREFIXES, SENTENCES
+from bot.playbooks.wording import OPEN_PREFIXES, SENTENCES
 
 _POD: Final = ObjectRef(api_version="v1", kind="Pod", namespace="default", name="train-0")
+_KNOWN: Final = {**GAPS, **SENTENCES}
 _FOREIGN: Final = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 
 
@@ -30,19 +32,6 @@ def check_playbooks(playbooks: Playbooks) -> tuple[Problem, ...]:
         found += _languages(cause, playbooks)
     for language in playbooks.languages:
         found += _sentences(language, playbooks)
-    return tuple(sorted(set(found)))
-
-
-def unusable(playbooks: Playbooks) -> tuple[Problem, ...]:
-    """The problems for which a file cannot speak at all: its front matter, its template, a sentence that does not render."""
-    found = [*playbooks.problems]
-    for page in playbooks.pages:
-        found += _page(page, playbooks.phrases(page.language))
-    for language, known in playbooks.sentences.items():
-        phrases = playbooks.phrases(language)
-        for key, sentences in known.items():
-            for sentence in sentences:
-                found += _sentence(sentence, SENTENCES.get(key, _open_example(key)), phrases)
     return tuple(sorted(set(found)))
 
 
@@ -174,18 +163,19 @@ def _languages(cause: str, playbooks: Playbooks) -> Iterator[Problem]:
 def _sentences(language: str, playbooks: Playbooks) -> Iterator[Problem]:
     known = playbooks.sentences.get(language, {})
     elsewhere = {key for sentences in playbooks.sentences.values() for key in sentences if _is_shared(key)}
-    for key in sorted((SENTENCES.keys() | elsewhere) - known.keys()):
+    of_gaps = GAPS.keys() if language != WRITTEN else set()
+    for key in sorted((SENTENCES.keys() | elsewhere | of_gaps) - known.keys()):
         remedy = f"Write it in a catalogue of `{language}/`."
         yield Problem(file=f"{language}/", line=0, message=f"no sentence for `{key}`", remedy=remedy)
     phrases = playbooks.phrases(language)
     for key, sentences in known.items():
         for sentence in sentences:
-            yield from _sentence(sentence, SENTENCES.get(key, _open_example(key)), phrases)
+            yield from _sentence(sentence, _KNOWN.get(key, _open_example(key)), phrases)
 
 
 def _is_shared(key: str) -> bool:
     """Whether a key that one language has is needed in all of them."""
-    return _open_example(key) is not None and not key.startswith((*ENGLISH_IDS, "amount."))
+    return _open_example(key) is not None and not key.startswith("amount.")
 
 
 def _open_example(key: str) -> Mapping[str, object] | None:

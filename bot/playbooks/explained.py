@@ -8,6 +8,7 @@ from typing import Final
 
 TOPICS: Final = (
     "claim-not-created",
+    "claims-come-and-go",
     "condition",
     "consolidation",
     "deferred",
@@ -122,5 +123,6 @@ EXPLAINED: Final[Mapping[str, Mapping[str, object]]] = {
     "explain.proven": {},
     "explain.pods": {"pods": ("default/train-0", "default/train-1")},
     "explain.next": {},
+    "explain.not-enough": {},
     "explain.unnamed-pod": {},
 }

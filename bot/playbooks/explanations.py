@@ -24,7 +24,10 @@ def render_explanation(explanation: Explanation, playbooks: Playbooks, language:
     about = phrases.line("explain.pods", pods=pods) if pods else Line(())
     if not rendered.causes:
         topic = phrases.line(f"topic.{explanation.topic}")
-        leading = RenderedCause(id=explanation.topic, title="", severity="info", headline=topic, check=needs)
+        lacking = (phrases.line("explain.not-enough"),) if explanation.evidence == "not-enough" and needs else ()
+        leading = RenderedCause(
+            id=explanation.topic, title="", severity="info", headline=topic, because=lacking, check=needs
+        )
         return replace(rendered, headline=topic, about=about, causes=(leading,))
     first, *rest = rendered.causes
     first = replace(first, check=(*first.check, *needs))

@@ -1,7 +1,10 @@
 """Diagnosis -> Rendered: each cause by its page, each remedy by its sentence, each with a plain summary behind it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import Final
 
 from jinja2 import TemplateSyntaxError
 from markupsafe import Markup
@@ -19,8 +22,8 @@ from bot.model.diagnosis import (
     Unevaluated,
 )
 from bot.model.objects import ObjectRef
-from bot.model.world import Missing
 from bot.playbooks.funnel import render_funnel
+from bot.playbooks.gap_words import gap_line
 from bot.playbooks.library import Playbooks
 from bot.playbooks.markup import Line, Span, clean, mark, parse, parse_line
 from bot.playbooks.pages import Page
@@ -34,7 +37,12 @@ from bot.playbooks.rendered import (
     RenderedRemedy,
     RenderedStatement,
 )
-from bot.playbooks.sandbox import FAILURES, failed_line, render_blocks, template, written
+from bot.playbooks.sandbox import FAILURES, failed_line, moment, render_blocks, template, written
+
+_LOG: Final = "log"
+_NEW: Final = "create"
+"""The patch type of a remedy that is a new object (bot/remediation/patches.py, CREATE)."""
+_OPENING: Final = re.compile(r"(?:[Cc]ould not|Failed to) schedule pod[:,] ")
 
 
 class PageError(Exception):
@@ -69,8 +77,8 @@ def render(diagnosis: Diagnosis, playbooks: Playbooks, language: str) -> Rendere
         remedies=remedies,
         remedies_heading=phrases.line("heading.remedies" if opening else "heading.protection"),
         pools=tuple(_pool(pool, playbooks, phrases) for pool in diagnosis.nodepools),
-        karpenter_says=tuple(_statement(one, phrases) for one in diagnosis.karpenter_says),
-        missing=tuple(_missing(one, phrases) for one in diagnosis.missing),
+        karpenter_says=tuple(_statement(one, phrases) for one in _said_once(diagnosis.karpenter_says)),
+        missing=tuple(gap_line(one, phrases) for one in diagnosis.missing),
         notes=(
             *(_unevaluated(one, phrases) for one in diagnosis.unevaluated),
             *(parse_line(phrases.said("note", note)) for note in diagnosis.notes),
@@ -216,7 +224,7 @@ def _remedy(remedy: Remedy, phrases: Phrases) -> RenderedRemedy:
         id=remedy.id,
         summary=parse_line(_summary(remedy, phrases)),
         opens=parse_line(_opens(remedy, phrases)),
-        where=phrases.line("remedy-where", object=str(patch.target)) if patch else None,
+        where=phrases.line("remedy-where", object=str(patch.target)) if patch and patch.patch_type != _NEW else None,
         why_not=_why_not(patch, phrases),
         cautions=tuple(cautions),
         applicable=patch.applicable if patch else False,
@@ -326,12 +334,21 @@ def _unevaluated(one: Unevaluated, phrases: Phrases) -> Line:
     return phrases.line(f"unevaluated.{one.feature}", object=str(one.object), field=one.field, detail=one.detail)
 
 
-def _missing(missing: Missing, phrases: Phrases) -> Line:
-    what, why = phrases.said("missing-what", missing.what), phrases.said("missing-why", missing.why)
-    return phrases.line("missing.one", what=what, why=why)
+def _said_once(statements: Sequence[Statement]) -> list[Statement]:
+    """Each refusal once: its log line and its event differ in their opening words only. The log's words stay, they are whole."""
+    told: dict[str, Statement] = {}
+    for one in sorted(statements, key=lambda s: s.source != _LOG):
+        words = _OPENING.sub("", one.message).rstrip(".… ")
+        known = next((key for key in told if key.startswith(words)), None)
+        if known is None:
+            told[words] = one
+        elif told[known].source != one.source:
+            times = [s.time for s in (told[known], one) if s.time]
+            told[known] = replace(told[known], source="both", time=max(times, default=None))
+    return sorted(told.values(), key=lambda s: s.time.timestamp() if s.time else 0.0, reverse=True)
 
 
 def _statement(statement: Statement, phrases: Phrases) -> RenderedStatement:
-    at = phrases.moment(statement.time)
+    at = moment(statement.time.isoformat()) if statement.time else ""
     key = f"says.{statement.source}" if phrases.has(f"says.{statement.source}") else "says.log"
     return RenderedStatement(label=phrases.line(key, time=at), message=clean(statement.message, 4_000))

@@ -12,7 +12,6 @@ from bot.playbooks.gone import GONE
 from bot.playbooks.market_words import MARKET
 from bot.playbooks.people import PEOPLE
 from bot.playbooks.wording_alerts import ALERTS
-from bot.playbooks.wording_digest import DIGEST, FORMATS
 
 _CHEAPEST: Final = Cheapest(
     instance_type="g6e.8xlarge",
@@ -93,6 +92,7 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     "pool.unknown": {"name": "gpu", "titles": (), "offerings": 0, "intended": False},
     "says.log": {"time": "2025-12-28 06:03 UTC"},
     "says.event": {"time": "2025-12-28 06:03 UTC"},
+    "says.both": {"time": "2025-12-28 06:03 UTC"},
     "fallback.headline": {"title": "efa-unsupported"},
     "fallback.constraint": {"object": "Pod default/train-0", "field": "spec.nodeSelector", "value": "a=b"},
     "slack.show-evidence": {},
@@ -130,8 +130,6 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     **MARKET,
     **ALERTS,
     **GONE,
-    **FORMATS,
-    **DIGEST,
 }
 
 # Keys that a catalogue may have besides, by how they begin: what diagnosis and catalogue name together. All languages
@@ -139,8 +137,6 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
 OPEN_PREFIXES: Final[Mapping[str, Mapping[str, object]]] = {
     "amount.": {"n": 2, "resource": "example.com/device"},
     "caution.": {"before": ("l40s",), "after": ("a100", "h100")},
-    "missing-what.": {},
-    "missing-why.": {},
     "note.": {},
     "reason.": {},
     "why-not.": {
@@ -159,4 +155,3 @@ OPEN_PREFIXES: Final[Mapping[str, Mapping[str, object]]] = {
     },
     **{f"remedy.{remedy}.{part}": facts for remedy, facts in REMEDIES.items() for part in ("caution", "opens")},
 }
-ENGLISH_IDS: Final = ("missing-what.", "missing-why.")

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
-from bot.model.diagnosis import Edit, Json, Patch, Remedy
+import yaml
+
+from bot.model.diagnosis import Change, Edit, Json, Patch, Remedy
 from bot.model.kubernetes import Pod
 from bot.model.objects import ObjectRef
 from bot.model.world import World
@@ -19,11 +21,13 @@ from bot.remediation.edits import Aspect, SeveralTemplates, aspects_of, edited
 from bot.remediation.gitops import managed_by
 from bot.remediation.immutability import Verdict, cautions_on, rule_of, verdict_on
 from bot.remediation.owners import Carrier, Chain, chain_of, group_of, of_node_pool, of_pod
-from bot.remediation.pool_edits import pool_edited
+from bot.remediation.pool_edits import pool_edited, pool_like
 from bot.remediation.recreation import cleaning, why_kept
 from bot.remediation.refusals import Refusal
 
 JSON_PATCH: Final = "json"
+CREATE: Final = "create"
+"""No patch but a whole new object, to be made by hand: the bot's role makes none."""
 _RECREATING: Final = frozenset({Verdict.RECREATE, Verdict.SUSPEND_FIRST})
 """Where a new object may have what this one cannot be given. A Job that has begun cannot be changed by suspending it."""
 _POD_INSTEAD: Final = frozenset({Verdict.RECREATE, Verdict.SUSPEND_FIRST, "set-above", "not-in-manifest"})
@@ -49,9 +53,29 @@ class Plan:
 
 def patched(world: World, pod: Pod, remedy: Remedy) -> Remedy:
     """The remedy with its patch, and with what to know about applying it. Where nothing fits, `patch.patch` is None."""
+    if any(edit.change is Change.ADD and not edit.field for edit in remedy.edits):
+        return replace(remedy, patch=_new_object(world, remedy.edits[0]))
     found = plan(world, pod, remedy)
     cautions = (*remedy.cautions, *(c for c in found.cautions if c not in remedy.cautions))
     return replace(remedy, patch=_patch(found), cautions=cautions)
+
+
+def _new_object(world: World, edit: Edit) -> Patch:
+    """A NodePool like the one that `edit.subject` names, with what `edit.new` says otherwise."""
+    like = of_node_pool(world, ObjectRef(kind=edit.object.kind, name=edit.subject))
+    if like is None:
+        refusal = Refusal("nodepool-unreadable", {"object": f"{edit.object.kind} {edit.subject}"})
+    else:
+        refusal = Refusal("new-object", {"object": str(edit.object)})
+    return Patch(
+        target=edit.object,
+        patch_type=CREATE,
+        patch=pool_like(like.document, edit.new) if like else None,
+        applicable=False,
+        why_not=refusal.sentence,
+        why_not_code=refusal.code,
+        why_not_facts=refusal.facts,
+    )
 
 
 def plan(world: World, pod: Pod, remedy: Remedy) -> Plan:
@@ -198,6 +222,8 @@ def kubectl_command(patch: Patch) -> str:
     """
     if patch.patch is None:
         return ""
+    if patch.patch_type == CREATE:
+        return f"kubectl create -f - <<'EOF'\n{yaml.safe_dump(patch.patch, sort_keys=False)}EOF"
     replaces = patch.anew is not None and patch.why_not_code == Verdict.RECREATE
     target = patch.target
     group = group_of(target.api_version)

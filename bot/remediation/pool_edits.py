@@ -23,6 +23,33 @@ def pool_edited(document: Json, edits: Sequence[Edit]) -> Json:
     return document
 
 
+def pool_like(document: Json, changes: Json) -> Json:
+    """A new NodePool: that one's spec with these changes over it. Taints are added; who made the old one is left out."""
+    if not isinstance(document, dict) or not isinstance(changes, dict):
+        return None
+    spec = document.get("spec")
+    fresh: Json = {
+        "apiVersion": document.get("apiVersion"),
+        "kind": document.get("kind"),
+        "metadata": {},
+        "spec": {key: value for key, value in spec.items() if key != "weight"} if isinstance(spec, dict) else {},
+    }
+    return _over(fresh, changes)
+
+
+def _over(below: Json, above: Json) -> Json:
+    """Maps are joined, lists of taints too; everything else is replaced."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        whole = {key: _over(below[key], value) if key in below else value for key, value in above.items()}
+        return {**below, **whole, **({"taints": _joined(below, above)} if "taints" in above else {})}
+    return above
+
+
+def _joined(below: dict[str, Json], above: dict[str, Json]) -> list[Json]:
+    own = below.get("taints")
+    return [*(own if isinstance(own, list) else []), *items(above, ("taints",))]
+
+
 def _requirement(document: Json, edit: Edit, field: Pointer) -> Json:
     """Changes the values or minValues of one requirement, or drops it. The list itself stays, NodePools must have one."""
     index = _requirement_index(document, edit, field)

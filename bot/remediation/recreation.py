@@ -163,8 +163,6 @@ class Next(StrEnum):
 
     DELETE = "delete"
     WAIT = "wait"
-    FOUND_OUT = "found-out"
-    """It goes by the deletion that was never answered: from here on the new one must come."""
     CREATE = "create"
     DONE = "done"
     NOT_OURS = "object-gone"
@@ -183,7 +181,7 @@ def following(now: Standing, alteration: Alteration, attempt: Attempt | None, mo
         case Standing.OLD:
             return Next.WAIT if gone else Next.DELETE
         case Standing.GOING:
-            return Next.NOT_OURS if not sent else Next.WAIT if gone or doubtful else Next.FOUND_OUT
+            return Next.WAIT if sent else Next.NOT_OURS
         case Standing.OTHER:
             return Next.TAKEN if sent else Next.NOT_OURS
         case Standing.NOTHING:

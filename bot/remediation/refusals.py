@@ -14,6 +14,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "several-objects": "{others} must change with {object}; a patch changes one object, and half a remedy opens nothing.",
     "already-changed": "{object} has the new value already; the pod was made before.",
     "nodepool-unreadable": "{object} could not be read.",
+    "new-object": "{object} would be a new object; the bot makes none: create it with kubectl, or where your NodePools are kept.",
     "no-patch": "There is no field in {object} that one patch could change for this.",
     "kept-kind": "karpenter-bot deletes and recreates Jobs and bare pods only; what a {kind} leaves behind, its operator knows.",
     "kept-owned": "karpenter-bot does not do this itself: a {owner} owns the object.",

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any, Final, Protocol
 
 from bot import __version__
+from bot.model.gaps import why
 from bot.sources.regions import is_opt_in
 from bot.telemetry.measures import called
 
@@ -177,30 +178,35 @@ def rest_after(error: Exception) -> float:
 
 def why_not(error: Exception, action: str, region: str = "") -> str:
     """One line on a failed call, naming the IAM action: `no access to ec2:DescribeSubnets: AccessDenied`."""
+    code, facts = reason(error, action, region)
+    return why(code, **facts)
+
+
+def reason(error: Exception, action: str, region: str = "") -> tuple[str, dict[str, str]]:
+    """Which row of bot/model/gaps.py says why a call failed, and its facts."""
     code, name = code_of(error), type(error).__name__
     message = " ".join(str(error).split())[:_LONGEST]
-    said = {"action": action, "code": code, "region": region, "message": message, "name": name}
+    facts = {"action": action, "code": code, "region": region, "message": message, "name": name}
     if code and any(word in message.lower() for word in _SKEW_WORDS):
-        return _SKEW.format(**said)
-    of_code = next((words for codes, words in _BY_CODE if code in codes), "{action}: {message}")
+        return "aws-skewed", facts
     if code.isdecimal():  # no error of AWS's own, but a gateway's page of HTML
-        of_code = "AWS answers {action} with HTTP {code}"
-    of_name = next((words for names, words in _BY_NAME if name in names), "{action}: {name}: {message}")
-    hint = _NOT_ENABLED.format(**said) if code in _EXPIRED and is_opt_in(region) else ""
-    return (of_code if code else of_name).format(**said) + hint
+        return "aws-http", facts
+    if code in _EXPIRED and is_opt_in(region):
+        return "aws-expired-or-region", facts
+    if code:
+        return next((said for codes, said in _BY_CODE if code in codes), "aws-other"), facts
+    return next((said for names, said in _BY_NAME if name in names), "aws-failed"), facts
 
 
-_SKEW: Final = "the clock of this machine differs from AWS's, so AWS does not accept {action}: {code}"
-_NOT_ENABLED: Final = " (AWS says the same where the region {region} is not enabled for the account)"
 _BY_CODE: Final = (
-    (_SKEWED, _SKEW),
-    (_DENIED, "no access to {action}: {code}"),
-    (_EXPIRED, "AWS does not accept the credentials for {action}: {code}"),
-    (_THROTTLED, "AWS limits the rate of {action} just now: {code}"),
+    (_SKEWED, "aws-skewed"),
+    (_DENIED, "aws-denied"),
+    (_EXPIRED, "aws-expired"),
+    (_THROTTLED, "aws-throttled"),
 )
 _BY_NAME: Final = (
-    (frozenset({"NoCredentialsError", "PartialCredentialsError"}), "no AWS credentials were found for {action}"),
-    (frozenset({"TimeoutError"}), "AWS takes too long to answer {action}; the next question may have it"),
-    (_UNREACHABLE, "AWS does not answer {action}: {message}"),
-    (frozenset({"ResponseParserError"}), "AWS answers {action} with something that is no answer of its"),
+    (frozenset({"NoCredentialsError", "PartialCredentialsError"}), "aws-no-credentials"),
+    (frozenset({"TimeoutError"}), "aws-slow"),
+    (_UNREACHABLE, "aws-silent"),
+    (frozenset({"ResponseParserError"}), "aws-garbled"),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
+from bot.model.gaps import gap_in
 from bot.model.objects import Object, ObjectMeta
 from bot.model.world import Missing, Settings
 
@@ -166,10 +167,7 @@ def _number(options: Mapping[str, str], name: str, default: float) -> float:
 
 def _gaps(container: ControllerContainer, options: Mapping[str, str]) -> tuple[Missing, ...]:
     elsewhere = [e.name for e in container.env if e.name in OPTIONS and e.value_from is not None]
-    gaps = [
-        Missing(what=f"Karpenter's {name}", why="its value lies in another object, which the bot does not read")
-        for name in elsewhere
-    ]
+    gaps = [gap_in(name, "elsewhere", part="setting") for name in elsewhere]
     if options.get("SCHEDULER_CONFIG"):
-        gaps.append(Missing(what="Karpenter's SCHEDULER_CONFIG", why="default spread constraints are not simulated"))
+        gaps.append(gap_in("SCHEDULER_CONFIG", "not-simulated", part="setting"))
     return tuple(gaps)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bot.model.ec2 import Ec2Facts
+from bot.model.gaps import gap_in, gap_of
 from bot.model.world import Missing
-from bot.sources.aws import Account, Boto, Clients, rest_after, why_not
+from bot.sources.aws import Account, Boto, Clients, reason, rest_after
 from bot.sources.cache import Held, TtlCache
 from bot.sources.ec2_calls import CALLS, EXTRAS, Call, Fetch, Names, Rows
 from bot.sources.regions import partition_of
@@ -20,14 +21,13 @@ from bot.sources.regions import partition_of
 _WORKERS: Final = 12
 PATIENCE: Final = 60.0
 """Seconds that one question waits for one fact; a slower answer is there for the next question. In Slack it is less."""
-_IN_YUAN: Final = "prices in China are in yuan, which the bot does not tell"
 UNPRICED: Final = {
-    "aws-us-gov": ({"on_demand_prices"}, "the Pricing API has no dollar prices for {region}"),
-    "aws-iso": ({"on_demand_prices"}, "the Pricing API has no dollar prices for {region}"),
-    "aws-iso-e": ({"on_demand_prices"}, "the Pricing API has no dollar prices for {region}"),
-    "aws-cn": ({"on_demand_prices", "spot_prices", "spot_history"}, _IN_YUAN),
+    "aws-us-gov": ({"on_demand_prices"}, "unpriced"),
+    "aws-iso": ({"on_demand_prices"}, "unpriced"),
+    "aws-iso-e": ({"on_demand_prices"}, "unpriced"),
+    "aws-cn": ({"on_demand_prices", "spot_prices", "spot_history"}, "in-yuan"),
 }
-"""Partition -> the facts that cannot be told there, and why (pricing.go: GovCloud has no pricing API, China's is in CNY)."""
+"""Partition -> facts that cannot be told there, and why: a code of bot/model/gaps.py (pricing.go: China's prices are in CNY)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Ec2:
     async def observe_ec2(self, question: Ec2Question) -> Ec2Observation:
         """Reads what is asked for, all at once. Never raises over AWS: an unreachable AWS is a list of gaps."""
         if not question.region:
-            return Ec2Observation(facts=Ec2Facts(), missing=(Missing(what="EC2", why="the region is not known"),))
+            return Ec2Observation(facts=Ec2Facts(), missing=(gap_in("EC2", "no-region"),))
         left_out = question.leave_out | (EXTRAS - question.also)
         calls = [call for call in CALLS if call.fact not in left_out]
         answers = await asyncio.gather(*(self._observe(call, question) for call in calls))
@@ -87,15 +87,15 @@ class Ec2:
     async def _observe(self, call: Call, question: Ec2Question) -> tuple[Held[Rows] | None, Missing | None]:
         unpriced, why = UNPRICED.get(partition_of(question.region), ((), ""))
         if call.fact in unpriced:
-            return None, Missing(what=call.what, why=why.format(region=question.region))
+            return None, gap_in(call.what, why, region=question.region)
         try:
             held = await self._held(call, question)
         except Exception as error:  # botocore's errors have no common base worth naming, and any costs one fact only
-            return None, Missing(what=call.what, why=why_not(error, call.action, question.region))
+            return None, gap_of(call.what, reason(error, call.action, question.region))
         if held.stale is None:
             return held, None
-        why = f"{why_not(held.stale, call.action, question.region)}; used are those of {held.age / 60:.0f} min ago"
-        return held, Missing(what=f"newer {call.what}", why=why)
+        code, facts = reason(held.stale, call.action, question.region)
+        return held, gap_of(call.what, (code, {**facts, "minutes": f"{held.age / 60:.0f}"}), part="newer")
 
     async def _held(self, call: Call, question: Ec2Question) -> Held[Rows]:
         """From the cache: the narrow answer, or cut out of the whole region's if that happens to be there."""

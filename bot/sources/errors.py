@@ -70,16 +70,15 @@ class ReadFailed(Exception):  # noqa: N818
 
 def missing_read(failure: ReadFailed, verb: str, resource: str, where: str = "") -> "Missing":
     """The gap that a failed read leaves, naming the verb and the resource: what a missing RBAC rule would have to allow."""
-    from bot.model.world import Missing  # noqa: PLC0415 (the command line imports this module, for its errors alone)
+    from bot.model.gaps import gap_in  # noqa: PLC0415 (the command line imports this module, for its errors alone)
 
-    asked = f"{verb} {resource}{where}"
+    asked, message = f"{verb} {resource}{where}", failure.message
     match failure.status:
         case 403:
-            why = f"no permission to {asked}"
+            return gap_in(resource, "no-permission", asked=asked)
         case 404:
-            why = f"the cluster does not serve {resource}"
+            return gap_in(resource, "not-served", resource=resource)
         case 0:
-            why = f"{failure.message} when asked to {asked}"
+            return gap_in(resource, "no-answer", asked=asked, error=message)
         case status:
-            why = f"HTTP {status} when asked to {asked}: {failure.message}".rstrip(": ")
-    return Missing(what=resource, why=why)
+            return gap_in(resource, "http", asked=asked, error=message, status=str(status))

@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from bot.model.gaps import gap_in
 from bot.model.karpenter import EC2NodeClass, NodeClaim, NodePool
 from bot.model.kubernetes import DaemonSet, Event, Node, Pod
 from bot.model.objects import AnyObject
@@ -38,8 +39,8 @@ _CLUSTER_EVENTS: Final = "default"
 _ABOUT: Final = frozenset({"NodePool", "NodeClaim", "EC2NodeClass", "NodeClass"})
 _OTHERS: Final = ("Pod", "Node", "Job", "CronJob", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Service")
 """What else events of that namespace are about, as a rule."""
-_NODE_EVENTS: Final = "involvedObject.kind=Node,source=karpenter"
-"""A kubelet's own events about its node would be thousands."""
+_NODE_EVENTS: Final = ("involvedObject.kind=Node,source=karpenter", "involvedObject.kind=Node,reason=NodeNotReady")
+"""Karpenter's, and the node controller's of nodes that fell silent; a kubelet's own about its node would be thousands."""
 _NODES_A_PAGE: Final = 2000
 """A Node is some 10 KiB, mostly names of images."""
 
@@ -144,8 +145,7 @@ async def _observe_pools(reader: Reader) -> tuple[tuple[NodePool, ...], tuple[EC
         _observe_versions(reader, KARPENTER_AWS, "ec2nodeclasses", EC2NodeClass),
     )
     if pools is None:
-        why = f"Karpenter is not installed: the cluster serves no {KARPENTER}"
-        reader.lacks(Missing(what=f"nodepools.{KARPENTER}", why=why, absent=True))
+        reader.lacks(gap_in(f"nodepools.{KARPENTER}", "no-karpenter", absent=True, resource=KARPENTER))
         return (), classes or ()
     groups = {pool.spec.template.spec.node_class_ref.group for pool in pools}
     auto_mode: tuple[EC2NodeClass, ...] = ()
@@ -154,7 +154,7 @@ async def _observe_pools(reader: Reader) -> tuple[tuple[NodePool, ...], tuple[EC
         auto_mode = await reader.many(resource, EC2NodeClass)  # rare and few: not worth a watch
     if classes is None and groups - {AUTO_MODE}:
         name = f"ec2nodeclasses.{KARPENTER_AWS}"
-        reader.lacks(Missing(what=name, why=f"the cluster does not serve {name}"))
+        reader.lacks(gap_in(name, "not-served", resource=name))
     return pools, (*(classes or ()), *auto_mode)
 
 
@@ -174,7 +174,10 @@ async def _observe_events(reader: Reader) -> tuple[Event, ...]:
             query=[("fieldSelector", none_of("involvedObject.kind", _OTHERS))],
             keep=lambda event: event.involved_object.kind in _ABOUT,
         ),
-        reader.many(EVENTS, Event, namespace=_CLUSTER_EVENTS, query=[("fieldSelector", _NODE_EVENTS)]),
+        *(
+            reader.many(EVENTS, Event, namespace=_CLUSTER_EVENTS, query=[("fieldSelector", about)])
+            for about in _NODE_EVENTS
+        ),
     )
     found = [event for part in await asyncio.gather(*lists) for event in part]
     return tuple(sorted(found, key=lambda e: str(e.time or ""))[-_EVENTS_KEPT:])
@@ -214,19 +217,19 @@ async def _observe_log(reader: Reader, pod: ControllerPod, names: tuple[str, ...
         try:
             await tail.read(reader.chunks(path, query))
         except ReadFailed as failure:
-            gap = missing_read(failure, "get", "pods/log", f" in namespace {pod.metadata.namespace}")
-            reader.lacks(Missing(what=LOG, why=gap.why))
+            unread = missing_read(failure, "get", "pods/log", f" in namespace {pod.metadata.namespace}")
+            reader.lacks(replace(unread, what=LOG, facts={**unread.facts, "of": LOG}))
             return best if best.seen else tail
         best = tail
         if tail.names_pod or tail.seen < lines or not names:
             break
     if best.received >= SERVER_LIMIT:
-        reader.lacks(Missing(what=f"the newest part of {LOG}", why=f"more than {SERVER_LIMIT >> 20} MiB in an hour"))
+        reader.lacks(gap_in(LOG, "too-much-log", part="newest", mib=str(SERVER_LIMIT >> 20)))
     return best
 
 
 def _no_controller(pools: Sequence[NodePool], installation: Installation) -> Missing:
     if all(pool.spec.template.spec.node_class_ref.group == AUTO_MODE for pool in pools):
-        return Missing(what=LOG, why="EKS Auto Mode runs Karpenter outside of the cluster; its events are read instead")
+        return gap_in(LOG, "auto-mode")
     where = f"namespaces {', '.join(installation.namespaces)}" if installation.namespaces else "any namespace"
-    return Missing(what=LOG, why=f"no pod with the label {installation.selector} in {where}")
+    return gap_in(LOG, "no-controller", label=installation.selector, where=where)

@@ -9,9 +9,9 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from bot.model.gaps import gap_in
 from bot.model.kubernetes import Workload
 from bot.model.objects import MalformedObjectError, Object, ObjectMeta, OwnerReference, decode
-from bot.model.world import Missing
 from bot.sources.errors import ReadFailed, missing_read
 from bot.sources.reading import Reader, decode_json
 from bot.sources.resources import Resource, api_path, group_of, is_name
@@ -96,7 +96,7 @@ async def _observe_owner(
     try:
         resource = await discovery.resource(reader, owner.api_version, owner.kind)
         if resource is None:
-            reader.lacks(Missing(what=f"{owner.kind} {owner.name}", why=f"the cluster does not serve {plain}"))
+            reader.lacks(gap_in(f"{owner.kind} {owner.name}", "not-served", resource=plain))
             return None
         found = parse_workload(decode_json(await reader.get_bytes(resource.path(namespace, owner.name))))
     except ReadFailed as failure:
@@ -105,7 +105,7 @@ async def _observe_owner(
             reader.lacks(missing_read(failure, "get", resource.full_name if resource else plain))
         return None
     except MalformedObjectError as error:
-        reader.lacks(Missing(what=f"{owner.kind} {owner.name}", why=f"malformed: {error}"))
+        reader.lacks(gap_in(f"{owner.kind} {owner.name}", "malformed", error=str(error)))
         return None
     return found if not owner.uid or found.metadata.uid == owner.uid else None
 

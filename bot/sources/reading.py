@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, Protocol
 
 import msgspec
 
+from bot.model.gaps import gap_in
 from bot.model.objects import AnyObject, MalformedObjectError, Object, ObjectMeta, decode, decoder
 from bot.model.world import Missing
 from bot.sources.errors import ReadFailed, missing_read
@@ -102,7 +103,7 @@ class Reader:
             if failure.status != 404:
                 self.lacks(missing_read(failure, "get", resource.full_name, _where(resource, namespace)))
         except MalformedObjectError as error:
-            self.lacks(Missing(what=f"{resource.full_name} {name}", why=f"malformed: {error}"))
+            self.lacks(gap_in(f"{resource.full_name} {name}", "malformed", error=str(error)))
         return None
 
     async def all_of(self, resource: Resource, kind: type[AnyObject], *, page: int = PAGE) -> tuple[AnyObject, ...]:
@@ -208,7 +209,7 @@ class Reader:
                 items.append(decode(one, kind))
             except MalformedObjectError as error:
                 name = name_in(one)
-                self.lacks(Missing(what=f"{resource.full_name} {name}", why=f"malformed: {error}"))
+                self.lacks(gap_in(f"{resource.full_name} {name}", "malformed", error=str(error)))
         return Page(metadata=raw.metadata, items=tuple(items))
 
 

@@ -24,6 +24,7 @@ from bot.model.ec2 import (
     Subnet,
     decode_rows,
 )
+from bot.model.gaps import gap_in
 from bot.model.objects import MalformedObjectError, ObjectMeta
 from bot.model.world import Missing, World
 from bot.sources.controller import parse_controller
@@ -215,7 +216,7 @@ def _read_ec2(folder: Path, region: str) -> tuple[dict[str, Any], list[Missing]]
         if not file.is_file() and one.extra:
             continue
         if not file.is_file():
-            gaps.append(Missing(what=one.what, why=f"no {shown} in the snapshot"))
+            gaps.append(gap_in(one.what, "no-file", file=shown))
             continue
         document = parse_json(read_text(file, shown), shown)
         rows = document.get(one.key) if isinstance(document, dict) else None
@@ -246,9 +247,9 @@ def _absent(found: Sorted, stems: set[str], log: list[str]) -> Iterator[Missing]
     for field, resource in KUBERNETES_FILES.items():
         named = resource.partition(".")[0] in stems or resource in stems
         if not found.objects.get(field) and field not in found.listed and not named:
-            yield Missing(what=resource, why=ABSENT)
+            yield gap_in(resource, "absent")
     if not log:
-        yield Missing(what="Karpenter's log", why=ABSENT)
+        yield gap_in("Karpenter's log", "absent")
 
 
 def _with_region(world: World) -> World:

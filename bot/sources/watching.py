@@ -16,6 +16,7 @@ from typing import Final, Generic, cast
 
 import msgspec
 
+from bot.model.gaps import gap_in
 from bot.model.objects import AnyObject, Identified, MalformedObjectError, Object, ObjectMeta, decode, decoder
 from bot.model.world import Missing
 from bot.sources.changes import Change, Changes
@@ -294,7 +295,7 @@ class Watched(Generic[AnyObject]):
             return decode(decode_json(bytes(raw)), self._kind)
         except MalformedObjectError as error:
             what = self._what(meta)
-            self._malformed[what] = Missing(what=what, why=f"malformed: {error}")
+            self._malformed[what] = gap_in(what, "malformed", error=str(error))
             return None
 
     def _what(self, meta: ObjectMeta) -> str:
@@ -314,7 +315,7 @@ class Watched(Generic[AnyObject]):
 
     def _aged(self, failure: ReadFailed) -> Missing:
         what = self._resource.full_name
-        return Missing(what=what, why=f"as of {_ago(self._clock() - self._heard)} ago: since then, {failure}")
+        return gap_in(what, "aged", age=_ago(self._clock() - self._heard), error=str(failure))
 
 
 def _error_of(raw: msgspec.Raw) -> Exception:

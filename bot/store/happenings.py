@@ -82,12 +82,14 @@ async def keep(store: Store, cluster: str, happenings: Iterable[Happening]) -> i
     return kept
 
 
-async def recall(store: Store, cluster: str, since: datetime) -> tuple[Happening, ...]:
-    """What happened in a cluster since then, oldest first."""
+async def recall(store: Store, cluster: str, since: datetime, reason: str = "") -> tuple[Happening, ...]:
+    """What happened in a cluster since then, oldest first; of one reason alone where one is named."""
     table = HAPPENINGS.c
     wanted = (
         sa.select(HAPPENINGS).where(table.cluster == cluster, table.happened_at >= since).order_by(table.happened_at)
     )
+    if reason:
+        wanted = wanted.where(table.reason == reason)
     async with store.reading() as connection:
         rows = (await connection.execute(wanted.limit(MOST))).all()
     return tuple(

@@ -37,7 +37,16 @@ def test_consolidation_is_named_and_both_remedies_keep_the_node(bench: Workbench
     assert cause["facts"]["node"] == lost["spec"]["nodeName"] != moved["spec"]["nodeName"]
     assert cause["facts"]["reason"] == "Underutilized"
     by_id = {remedy["id"]: remedy for remedy in answer["remedies"]}
-    assert by_id.keys() == {"add-do-not-disrupt", "set-consolidation"}
+    assert by_id.keys() == {
+        "add-do-not-disrupt",
+        "set-consolidation",
+        "add-disruption-budget",
+        "add-training-nodepool",
+    }
+
+    gone = bot.run("why-gone", lost["spec"]["nodeName"], "-o", "json").answer()
+    assert (gone["reason"], gone["pods"]) == ("Underutilized", [f"{bench.namespace}/{lost['metadata']['name']}"])
+    assert {"disrupting", "evicted"} <= {moment["what"] for moment in gone["timeline"]}
 
     bench.apply_remedy(by_id["add-do-not-disrupt"])
     _assert_kept(bench, 'Pod has "karpenter.sh/do-not-disrupt" annotation')

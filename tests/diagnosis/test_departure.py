@@ -135,6 +135,8 @@ def test_without_a_line_of_it_a_node_of_that_age_has_expired() -> None:
     born = line(720 * 60 + 19, "created nodeclaim", NodePool={"name": "gpu"}, NodeClaim={"name": CLAIM})
     joined = about(720 * 60 + 17, "registered nodeclaim")
     assert departure(world(born, joined, *ENDED), NODE).reason == "Expired"
+    before = line(720 * 60 + 5, "created nodeclaim", NodePool={"name": "gpu"}, NodeClaim={"name": CLAIM})
+    assert departure(world(before, *ENDED), NODE).reason == "DeletedByHand", "14 minutes before its time"
     young = line(90, "created nodeclaim", NodePool={"name": "gpu"}, NodeClaim={"name": CLAIM})
     assert departure(world(young, *ENDED), NODE).reason == "DeletedByHand"
 
@@ -244,7 +246,12 @@ def test_the_command_answers_for_a_recorded_cluster() -> None:
     answer = json.loads(run("ip-10-0-152-19", "-o", "json").stdout)
     assert (answer["state"], answer["reason"]) == ("gone", "Underutilized")
     assert answer["pods"] == ["default/llama-3-8b-node-0-1-h6v8k"]
-    assert [one["id"] for one in answer["remedies"]] == ["add-do-not-disrupt", "set-consolidation"]
+    assert [(one["id"], one["patchType"], one["applicable"]) for one in answer["remedies"]] == [
+        ("add-do-not-disrupt", "json", True),
+        ("set-consolidation", "json", True),
+        ("add-disruption-budget", "json", True),
+        ("add-training-nodepool", "create", False),
+    ]
     slack = json.loads(run("ip-10-0-152-19", "-o", "slack").stdout)
     assert "ip-10-0-152-19" in slack["text"]
     missing = run("ip-9-9-9-9")

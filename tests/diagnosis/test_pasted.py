@@ -60,13 +60,21 @@ def test_a_real_case_gets_its_cause_where_the_text_carries_it_and_no_wrong_one(c
     if case.enough:
         assert case.outcome is Outcome.RIGHT
     else:
-        assert found.needs or found.topic in (
-            "initialized",
-            "consolidation",
-            "unconsolidatable",
-            "unsynced",
-            "draining",
-        )
+        _assert_says_what_to_run(found)
+
+
+COMMAND = re.compile(r"`(?:kubectl|aws|karpenter-bot) [^`]{8,}`")
+
+
+def _assert_says_what_to_run(found: Explanation) -> None:
+    """What is normal is said to be normal; for all else that proves nothing there is a command that shows more."""
+    assert found.evidence in ("normal", "not-enough")
+    if found.evidence == "not-enough":
+        shown = render_explanation(found, PLAYBOOKS, "en")
+        (leading,) = shown.causes
+        assert "Not enough evidence" in plain(leading.because[0])
+        sentences = [PLAYBOOKS.phrases("en").marked(f"need.{one.id}", **one.facts) for one in found.needs]
+        assert any(COMMAND.search(str(one)) for one in sentences), sentences
 
 
 def test_the_texts_are_those_that_the_builder_writes() -> None:
@@ -109,6 +117,15 @@ def test_without_ec2_s_facts_the_seed_s_line_proves_nothing_and_says_what_would(
     found = explained(seed())
     assert not found.causes
     assert "ec2-facts" in {need.id for need in found.needs}
+
+
+def test_the_seed_s_example_names_the_type_that_is_pinned_and_not_the_whole_region() -> None:
+    log = (FOLDER.parent / "cases" / "gpu-16-on-p4d" / "karpenter.log").read_text(encoding="utf-8")
+    found = explained(log, SEOUL)
+    assert ids(found) == ["gpu-count-exceeds-instance"]
+    facts = found.causes[0].facts
+    assert (facts["instance_type"], facts["offered"], facts["requested"]) == ("p4d.24xlarge", 8, 16)
+    assert (facts["types_count"], facts["pinned"]) == (1, True)
 
 
 # -- which NodePool is meant ---------------------------------------------------------------------------------------

@@ -43,6 +43,23 @@ _LOOP: Final = 3
 """A pod nominated to so many different NodeClaims gets none of them: that is no waiting any more."""
 _REFUSED: Final = frozenset({K.POD_REFUSED, K.POD_IGNORED, K.NODECLAIM_NOT_CREATED})
 _SETTLED: Final = frozenset({K.NOMINATED, K.SCHEDULED})
+NORMAL: Final = frozenset(
+    {
+        "consolidation",
+        "deferred",
+        "disruption-blocked",
+        "disruption-waiting",
+        "do-not-disrupt",
+        "initialized",
+        "limits-narrow",
+        "nominated",
+        "provisioning",
+        "scheduled",
+        "static-nodepool",
+        "unconsolidatable",
+    }
+)
+"""Topics that are no trouble at all."""
 _NORMAL: Final = frozenset({"provisioning", "scheduled", "initialized", "consolidation", "other"})
 _ROOTS: Final = frozenset(
     {
@@ -84,6 +101,15 @@ class Explanation:
         """Whether anything of Karpenter's or about its nodes was found."""
         return bool(self.kind)
 
+    @property
+    def evidence(self) -> str:
+        """What the text is worth: it is a cause's `proof`, tells what is `normal`, is `not-enough`, or `unrecognised`."""
+        if self.causes:
+            return "proof"
+        if not self.recognised:
+            return "unrecognised"
+        return "normal" if self.topic in NORMAL else "not-enough"
+
 
 @dataclass(frozen=True, slots=True)
 class _Part:
@@ -119,6 +145,7 @@ def explain_text(text: str, ec2: Ec2Facts | None, now: datetime) -> Explanation:
     leading = max(reversed(parts), key=_telling)
     causes = merged(c for part in (*_with_causes(parts),) for c in part.told.causes)[:MOST_CAUSES]
     needs = [*leading.told.needs, *(n for part in _with_causes(parts) for n in part.told.needs)]
+    needs = needs or [need("karpenter-log")] if leading.told.topic not in NORMAL else needs
     return Explanation(
         kind=leading.kind,
         topic=leading.told.topic,
@@ -184,7 +211,11 @@ def _current(signals: Sequence[Signal]) -> list[Signal]:
 
 
 def _looping(current: Sequence[Signal], part: _Part) -> Told:
-    """The part's own reading; a pod that is nominated again and again is not simply waiting."""
+    """The part's own reading; a pod that is nominated again and again is not simply waiting, nor are NodeClaims on their way
+    that are deleted one after the other before a node joins.
+    """
+    if part.signal is not None and part.signal.kind in (K.NODECLAIM_CREATED, K.NODECLAIM_DELETED):
+        return _coming_and_going(current) or part.told
     if part.signal is None or part.signal.kind is not K.NOMINATED:
         return part.told
     pod = part.signal.objects.get("Pod", "")
@@ -192,6 +223,17 @@ def _looping(current: Sequence[Signal], part: _Part) -> Told:
     if len(targets) < _LOOP:
         return part.told
     return Told(topic="nominated-again", needs=(need("nodeclaim", nodeclaim=""), need("launch-log")))
+
+
+def _coming_and_going(current: Sequence[Signal]) -> Told | None:
+    made, deleted, joined = (
+        {s.objects.get("NodeClaim", "") for s in current if s.kind is kind}
+        for kind in (K.NODECLAIM_CREATED, K.NODECLAIM_DELETED, K.REGISTERED)
+    )
+    again = sorted((made & deleted) - joined - {""})
+    if len(again) < _LOOP:
+        return None
+    return Told(topic="claims-come-and-go", needs=(need("nodeclaim", nodeclaim=again[-1]), need("launch-log")))
 
 
 def _unready(current: Sequence[Signal], part: _Part) -> Told:

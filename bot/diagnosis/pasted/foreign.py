@@ -50,7 +50,7 @@ def _gated(found: re.Match[str]) -> Told:
 def node_not_ready(node: str, evidence: str, message: str = "") -> Told:
     """A node is NotReady; how long, the text does not say."""
     facts: dict[str, Fact] = {"node": node, "condition": "Ready", "since": "", "message": message}
-    found = cause("node-not-ready", evidence, (), times=0, others=(), **facts)
+    found = cause("node-not-ready", evidence, (), times=0, first="", days=1, others=(), **facts)
     return Told(topic="node-not-ready", causes=(found,), needs=(need("node", node=node),))
 
 
@@ -62,8 +62,9 @@ def _kubelet_says(found: re.Match[str]) -> Told:
     return node_not_ready("", found[0].strip(), found[2].strip())
 
 
-def _no_address(found: re.Match[str]) -> Told:  # noqa: ARG001 (the table's signature)
-    return Told(topic="no-address", needs=(need("subnets"), need("cni")))
+def _no_address(found: re.Match[str]) -> Told:
+    told = cause("no-pod-address", found[0], (), message=found[0], node="")
+    return Told(topic="no-address", causes=(told,), needs=(need("subnets"), need("cni")))
 
 
 def _no_sts(found: re.Match[str]) -> Told:

@@ -27,7 +27,15 @@ from bot.karpenter import Clause, InstanceTypeRefusal, Operator, PrintedRequirem
 from bot.model.diagnosis import Cause, Constraint, Fact, Kind
 from bot.model.ec2 import Ec2Facts, InstanceTypeOffering
 from bot.model.karpenter import NodeClaimTemplate, NodeClaimTemplateSpec, NodePool, NodePoolSpec
-from bot.model.kubernetes import NodeSelectorRequirement, Pod
+from bot.model.kubernetes import (
+    Affinity,
+    NodeAffinity,
+    NodeSelector,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    Pod,
+    PodSpec,
+)
 from bot.model.labels import (
     ARCH,
     AWS_DOMAIN,
@@ -63,6 +71,9 @@ _ABOUT_RESOURCES: Final = frozenset(
 _ABOUT_OFFERINGS: Final = frozenset({"zone-not-offered", "capacity-type-not-offered", "capacity-unavailable"})
 _MEETS_ALL: Final = frozenset({Reason.OFFERING, Reason.OFFERING_OF_PAIR})
 _LACKS_TYPES: Final = frozenset({Reason.REQUIREMENTS, Reason.REQUIREMENTS_NOR_OFFERING})
+
+
+_PRINTED_AS_REQUIREMENTS: Final = (Kind.POOL_REQUIREMENT, Kind.POOL_LABEL, Kind.NODE_SELECTOR, Kind.NODE_AFFINITY)
 
 
 class Verdict(Enum):
@@ -223,13 +234,22 @@ def _partition(finding: InstanceTypeRefusal, market: Market, asked: Mapping[str,
     """The world in which the printed requirements are the NodePool's and the printed resources the pod's."""
     name = finding.nodepool or "nodepool"
     expressions = tuple(e for one in finding.requirements for e in _expressions(one))
-    spec = NodeClaimTemplateSpec(requirements=expressions)
+    pins = tuple(e for e in expressions if e.key == INSTANCE_TYPE and e.operator == "In")
+    spec = NodeClaimTemplateSpec(requirements=tuple(e for e in expressions if e not in pins))
     pool = NodePool(metadata=ObjectMeta(name=name), spec=NodePoolSpec(template=NodeClaimTemplate(spec=spec)))
-    pod = Pod(metadata=ObjectMeta(name="pod", namespace="default"))
+    pod = Pod(metadata=ObjectMeta(name="pod", namespace="default"), spec=PodSpec(affinity=_wanting(pins)))
     world = World(now=market.now, node_pools=(pool,), ec2=market.ec2, catalogues={name: market.catalogue})
     this = replace(begin(world, pod, market.refused), requests=asked)
     variant = first_variant(pod, respect_preferences=False)
     return partition(this, template(world, pool, market.refused, this.version, ()), variant, ())
+
+
+def _wanting(pins: tuple[NodeSelectorRequirement, ...]) -> Affinity | None:
+    """Types that are named are what the refusal is about, whoever names them: they count as the pod's own wish."""
+    if not pins:
+        return None
+    terms = NodeSelector(node_selector_terms=(NodeSelectorTerm(match_expressions=pins),))
+    return Affinity(node_affinity=NodeAffinity(required_during_scheduling_ignored_during_execution=terms))
 
 
 def _expressions(one: PrintedRequirement) -> list[NodeSelectorRequirement]:
@@ -312,7 +332,7 @@ def _as_said(one: Cause, clause: Clause, finding: InstanceTypeRefusal) -> Cause:
 
 
 def _place(constraint: Constraint) -> str:
-    printed = {Kind.RESOURCE: "resources", Kind.POOL_REQUIREMENT: "requirements", Kind.POOL_LABEL: "requirements"}
+    printed = {Kind.RESOURCE: "resources", **dict.fromkeys(_PRINTED_AS_REQUIREMENTS, "requirements")}
     part = printed.get(constraint.kind)
     return f"{part}[{constraint.subject}]" if part else named(constraint)
 

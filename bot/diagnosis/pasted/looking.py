@@ -5,6 +5,7 @@ from typing import Final
 
 from bot.diagnosis.pasted.told import Need, distinct, need
 from bot.karpenter import (
+    AllFilteredOut,
     Finding,
     IncompatibleRequirements,
     InstanceTypeRefusal,
@@ -46,6 +47,8 @@ def _of(finding: Finding, pod: str, *, explained: bool, ec2: bool) -> Iterator[N
     match finding:
         case InstanceTypeRefusal() if not explained:
             yield from _of_types(finding, ec2=ec2)
+        case AllFilteredOut():
+            yield need("launch-log")
         case LimitsExceeded() | NodeLimitsExhausted():
             yield need("limits", nodepool=finding.nodepool)
         case ResourceLimitExceeded():

@@ -11,7 +11,8 @@ from bot.diagnosis.pasted.conditions import of_condition
 from bot.diagnosis.pasted.foreign import node_not_ready
 from bot.diagnosis.pasted.launches import of_launch, of_mark, of_refused_check, of_spot_role
 from bot.diagnosis.pasted.told import Need, Told, at, cause, need, pool_of_claim
-from bot.diagnosis.starting import rejected_resource
+from bot.diagnosis.shields import stuck_drain
+from bot.diagnosis.starting import FAILING, NO_ADDRESS, rejected_resource
 from bot.karpenter import (
     DisruptedNode,
     DisruptionCommand,
@@ -191,6 +192,13 @@ def _evicted(signal: Signal) -> Told:
     return Told(topic="evicted", causes=(_gone(signal, reason, _node_of(signal)),), needs=(need("protect"),))
 
 
+def _drain_failed(signal: Signal) -> Told:
+    """A drain takes a while; one that fails for an hour is stuck."""
+    found = stuck_drain([signal])
+    needs = (_need("node", signal), need("budgets", nodepool=""))
+    return Told(topic="drain-failed", causes=(found,) if found else (), needs=needs)
+
+
 def _blocked(signal: Signal) -> Told:
     pool = signal.facts.get("nodepool", "") or signal.objects.get("NodePool", "")
     return Told(topic="disruption-blocked", needs=(need("budgets", nodepool=pool),))
@@ -225,6 +233,13 @@ def _image(signal: Signal) -> Told:
     facts: dict[str, Fact] = {"image": signal.facts.get("image", ""), "container": "", "reason": "ErrImagePull"}
     told = cause("image-not-pulled", signal.message, (), message=signal.facts.get("why", ""), node="", **facts)
     return Told(topic="kubelet", causes=(told,) if facts["image"] else ())
+
+
+def _sandbox(signal: Signal) -> Told:
+    """The pod's sandbox is not made; that the address is what is missing is read elsewhere (foreign.py)."""
+    failing = signal.count >= FAILING and not NO_ADDRESS.search(signal.message)
+    causes = (cause("sandbox-failed", signal.message, (), message=signal.message, node=""),) if failing else ()
+    return Told(topic="kubelet", causes=causes, needs=(need("cni"), _need("why", signal)))
 
 
 def _volume_failed(signal: Signal) -> Told:
@@ -329,7 +344,7 @@ _READ: Final[Mapping[SignalKind, Callable[[Signal], Told]]] = {
     K.NODE_REPAIR_BLOCKED: _normal("node-repair-blocked", "node"),
     K.TERMINATION_DEADLINE: _normal("draining"),
     K.NODE_TAINTED: _normal("draining", "karpenter-log"),
-    K.DRAIN_FAILED: _normal("drain-failed", "node"),
+    K.DRAIN_FAILED: _drain_failed,
     K.POD_EVICTED: _evicted,
     K.POD_FORCE_DELETED: _normal("draining", "karpenter-log"),
     K.VOLUMES_DETACHING: _normal("draining"),
@@ -344,7 +359,7 @@ _READ: Final[Mapping[SignalKind, Callable[[Signal], Told]]] = {
     K.POD_LOST: _normal("node-not-ready", "node"),
     K.POD_PREEMPTED: _normal("kubelet"),
     K.POD_EVICTED_BY_KUBELET: _normal("kubelet", "node"),
-    K.SANDBOX_FAILED: _normal("kubelet", "cni"),
+    K.SANDBOX_FAILED: _sandbox,
     K.IMAGE_PULLING: _normal("scheduled"),
     K.IMAGE_FAILED: _image,
     K.VOLUME_FAILED: _volume_failed,

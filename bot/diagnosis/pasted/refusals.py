@@ -16,6 +16,7 @@ from bot.diagnosis.pasted.instance_types import Judged, Market, Verdict, mistype
 from bot.diagnosis.pasted.looking import looks
 from bot.diagnosis.pasted.told import LONGEST_EVIDENCE, Need, Told, merged, need
 from bot.karpenter import (
+    AllFilteredOut,
     Clause,
     Finding,
     IncompatibleRequirements,
@@ -97,6 +98,8 @@ def topic_of(refusal: Refusal) -> str:
     reasons = {f.reason.name.lower().replace("_", "-") for f in refusal.findings if isinstance(f, InstanceTypeRefusal)}
     if not refusal.complete:
         return "refusal-cut"
+    if all(isinstance(finding, AllFilteredOut) for finding in refusal.findings):
+        return "filtered-out"
     if len(refusal.clauses) > 1 or len(reasons) != 1:
         return "refused"
     return f"refused-{reasons.pop()}"

@@ -1,1 +1,1 @@
-"""Writes the recorded cases: plain manifests, events and log lines of one training cluster at 22 moments."""
+"""Writes the recorded cases: plain manifests, events and log lines of one training cluster at many moments."""
