@@ -29,8 +29,12 @@ playground: setup ## the bot in a Slack look-alike in the browser, on recorded c
 docs: setup ## the documentation site in build/site, made from docs/, playbooks and cases
 	@$(BIN)/python -m tests.site
 
-test: setup ## all tests (those of the test bed and the oracle once `make native` has built them)
-	@$(BIN)/python -m pytest
+test: setup ## all tests but the test bed's (those of the oracle once `make native` has built it)
+	@$(BIN)/python -m pytest -m "not cluster"
+	@echo "NOT RUN: the test bed's tests (a real kube-apiserver, a real Karpenter). They are apart, for they take minutes: make test-bed"
+
+test-bed: setup ## the tests on the test bed (`make native` builds it)
+	@$(BIN)/python -m pytest -m cluster
 
 native: setup ## builds the Go programs that tests compare with: the test bed and the oracle (needs Go; 15 minutes once)
 	@$(BIN)/python -m tests.cluster build
@@ -90,4 +94,4 @@ lock: ## recompile the lock files from pyproject.toml, keeping every pin that st
 
 include tests/cluster/cluster.mk tests/oracle/oracle.mk
 
-.PHONY: bench-storm manifests sbom audit help setup demo test native golden lint bench crash-matrix lock load fuzz docs playground
+.PHONY: test-bed bench-storm manifests sbom audit help setup demo test native golden lint bench crash-matrix lock load fuzz docs playground

@@ -14,10 +14,12 @@ from typing import Final
 
 from bot.catalogues import Catalogues
 from bot.diagnosis import WOULD_LAUNCH, diagnose, never_created
-from bot.model.diagnosis import Diagnosis, Verdict
+from bot.diagnosis.pods import requests_of
+from bot.model.diagnosis import Diagnosis, Verdict, Waiting
 from bot.model.ec2 import Ec2Facts
 from bot.model.kubernetes import Pod
-from bot.model.labels import SPOT
+from bot.model.labels import GPU_RESOURCES, SPOT
+from bot.model.quantities import ZERO
 from bot.model.world import World
 from bot.remediation.patches import patched
 from bot.sources.aws import Account
@@ -71,7 +73,17 @@ def decided(world: World, pod: Pod, catalogues: Catalogues) -> Diagnosis:
     """The decision about one pod of an observed World, its remedies made concrete."""
     whole = catalogues.of(world)
     found = diagnose(whole, pod)
-    return replace(found, remedies=tuple(patched(whole, pod, remedy) for remedy in found.remedies))
+    remedies = tuple(patched(whole, pod, remedy) for remedy in found.remedies)
+    return replace(found, remedies=remedies, waiting=waiting(pod))
+
+
+def waiting(pod: Pod) -> Waiting | None:
+    """Since when a pod without a node waits, and with how many GPUs' worth of work."""
+    since = pod.metadata.creation_timestamp
+    if since is None or pod.spec.node_name:
+        return None
+    asked = requests_of(pod.spec)
+    return Waiting(since=since, gpus=sum(asked.get(name, ZERO).whole for name in GPU_RESOURCES))
 
 
 def answer_from_snapshot(folder: Path, question: PodQuestion, catalogues: Catalogues | None = None) -> Answered:

@@ -2,20 +2,23 @@
 
 import asyncio
 import re
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from bot import app
 from bot.model.diagnosis import Diagnosis
 from bot.model.karpenter import NodePool
-from bot.sources.cluster import Cluster
-from bot.sources.errors import PodNotFound, SeveralPods
+from bot.sources.errors import ClusterUnreachable, NotPermitted, PodNotFound, ReadFailed, SeveralPods
 from bot.sources.pod_search import PodQuestion
+from bot.sources.reading import Reader
+from bot.sources.resources import PODS
 
 MOST_WORKLOADS: Final = 12
+MOST_PODS: Final = 20_000
+_PENDING: Final = (("fieldSelector", "status.phase=Pending"),)
 _AT_ONCE: Final = 3
 _GENERATED: Final = re.compile(r"(?:-[a-z0-9]{5,10}|-\d+)+$")
 """What controllers add to a workload's name for its pods: indexes, hashes, five random characters."""
@@ -23,11 +26,13 @@ _GENERATED: Final = re.compile(r"(?:-[a-z0-9]{5,10}|-\d+)+$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """Pods that wait together, and the answer for the first of them."""
+    """Pods that wait together: how many, what the first one is labelled, and the answer for it."""
 
     namespace: str
     name: str
-    pods: tuple[str, ...]
+    pod: str
+    pods: int
+    labels: Mapping[str, str]
     diagnosis: Diagnosis
 
 
@@ -52,42 +57,74 @@ class Overview:
     pools: tuple[PoolGlance, ...]
 
 
+@dataclass(slots=True)
+class _Group:
+    """The pending pods of one workload: the first of them by name, and how many."""
+
+    namespace: str
+    name: str
+    pod: str = ""
+    count: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
 async def overview(
-    cluster: Cluster, shared: app.Shared, place: app.Place, clock: app.Clock = app.wall_clock
+    connected: app.Connected, shared: app.Shared, place: app.Place, clock: app.Clock = app.wall_clock
 ) -> Overview:
     """Looks at the cluster. Raises the SourceErrors."""
-    found = await cluster.observe_candidates(PodQuestion(name=""))
+    cluster = connected.cluster
+    groups = await _waiting(Reader(connected.connection))
     world = await cluster.observe_nodepools(clock())
-    groups = _by_workload(found.names)
     turns = asyncio.Semaphore(_AT_ONCE)
 
-    async def asked(name: str, pods: Sequence[str]) -> Workload | None:
-        namespace, _, pod = pods[0].partition("/")
-        question = PodQuestion(name=pod, namespace=namespace)
+    async def asked(group: _Group) -> Workload | None:
+        question = PodQuestion(name=group.pod, namespace=group.namespace)
         try:
             async with turns:
                 diagnosis = await app.diagnosis_of(cluster, shared, place, question, clock)
         except (PodNotFound, SeveralPods):  # gone, or scheduled, meanwhile
             return None
-        return Workload(namespace=namespace, name=name.partition("/")[2], pods=tuple(pods), diagnosis=diagnosis)
+        return Workload(
+            namespace=group.namespace,
+            name=group.name,
+            pod=group.pod,
+            pods=group.count,
+            labels=group.labels,
+            diagnosis=diagnosis,
+        )
 
-    first = sorted(groups.items(), key=lambda group: -len(group[1]))[:MOST_WORKLOADS]
-    looked = [one for one in await asyncio.gather(*(asked(*group) for group in first)) if one]
+    first = sorted(groups, key=lambda group: (-group.count, group.namespace, group.name))[:MOST_WORKLOADS]
+    looked = [one for one in await asyncio.gather(*map(asked, first)) if one]
     return Overview(
         at=world.now,
         workloads=tuple(looked),
-        waiting=found.total,
-        looked=sum(len(one.pods) for one in looked),
+        waiting=sum(group.count for group in groups),
+        looked=sum(one.pods for one in looked),
         pools=tuple(map(_glance, world.node_pools)),
     )
 
 
-def _by_workload(pods: Sequence[str]) -> dict[str, list[str]]:
-    """`namespace/workload` -> its pods, in order."""
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for pod in pods:
-        groups[_GENERATED.sub("", pod) or pod].append(pod)
-    return groups
+async def _waiting(reader: Reader) -> Sequence[_Group]:
+    """The pending pods by workload. Raises NotPermitted, ClusterUnreachable."""
+    groups: dict[tuple[str, str], _Group] = {}
+    seen = 0
+    try:
+        async with aclosing(reader.metadata(PODS, namespace="", query=_PENDING)) as pages:
+            async for page in pages:
+                for meta in (item.metadata for item in page):
+                    name = _GENERATED.sub("", meta.name) or meta.name
+                    group = groups.setdefault((meta.namespace, name), _Group(meta.namespace, name))
+                    group.count += 1
+                    if not group.pod or meta.name < group.pod:
+                        group.pod, group.labels = meta.name, meta.labels
+                seen += len(page)
+                if seen >= MOST_PODS:
+                    break
+    except ReadFailed as failure:
+        if failure.status == 403:
+            raise NotPermitted(f"no permission to read pods: {failure.message}") from failure
+        raise ClusterUnreachable(f"the API server did not tell about the pods: {failure}") from failure
+    return tuple(groups.values())
 
 
 def _glance(pool: NodePool) -> PoolGlance:

@@ -1,22 +1,32 @@
 """What people meet besides commands, wired: the shortcut "Explain this", the Home tab, pictures."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot import app, explaining
+from bot.alerting import words
+from bot.alerting.answers import LookupFailed
+from bot.alerting.asking import Asking
+from bot.alerting.clusters import DeskClusters
+from bot.alerting.intake import PASTE
+from bot.alerts import recognise
 from bot.config import ClusterConfig, Config
 from bot.overview import Overview, overview
 from bot.playbooks import Playbooks, render, render_explanation
 from bot.playbooks.focus import focused
-from bot.playbooks.sandbox import moment
+from bot.slack.blocks import Message
 from bot.slack.explain_this import Explained, Explaining, ExplainThis
-from bot.slack.floor import Part
+from bot.slack.floor import Floor, Part, Payload
 from bot.slack.funnels import Funnels, Kept
-from bot.slack.home import ClusterHome, PoolLine, StuckWorkload
+from bot.slack.home import ClusterHome, LastChange, Own, PoolLine, StuckWorkload
 from bot.slack.home_tab import Choices, Home
+from bot.slack.services import Asker
 from bot.sources.errors import SourceError
 from bot.store import Store
-from bot.store.people import choose_language, chosen_language
+from bot.store.outcomes import newest
+from bot.store.people import choose_language, chosen_language, keep_own_settings, own_settings
+
+LAST_CHANGES: Final = 5
 
 
 class Desk(Explaining, Kept, Protocol):
@@ -38,8 +48,12 @@ class People:
 
     def parts(self) -> Sequence[Part]:
         """The parts, ready for the door."""
-        choices = Choices(read=self._chosen, keep=self._choose)
-        return (ExplainThis(self._desk, self._explain), Home(self._desk, self._look, choices), Funnels(self._desk))
+        choices = Choices(read=self._chosen, keep=self._choose, changes=self._changes, languages=self._languages)
+        return (
+            ExplainThis(self._desk, self._explain, self._ask_alert),
+            Home(self._desk, self._look, choices),
+            Funnels(self._desk),
+        )
 
     async def _explain(self, text: str, language: str) -> Explained | None:
         region = self._desk.place(self._config.clusters[0]).region
@@ -48,6 +62,18 @@ class People:
             return None
         return Explained(rendered=render_explanation(found, self._playbooks, language), pods=found.pods)
 
+    async def _ask_alert(self, event: Payload, asker: Asker, floor: Floor) -> Message | None:
+        """The question that the alert asks, put as its thread would put it, resolved alerts included: somebody asks now."""
+        alert = recognise(event)
+        if alert is None or alert.question is None or alert.sender == PASTE:
+            return None
+        phrases = floor.phrases(await floor.language_of(asker.user))
+        asking = Asking(DeskClusters(self._config, self._desk), floor.in_time)
+        try:
+            return (await asking.ask(alert.question, alert.subject, asker, phrases)).message
+        except LookupFailed as failed:
+            return words.failure(failed.code, failed.facts, phrases)
+
     async def _look(self, language: str) -> Sequence[ClusterHome]:
         return [await self._cluster(config, language) for config in self._config.clusters]
 
@@ -55,7 +81,7 @@ class People:
         name = config.name or config.context
         try:
             connected = await self._desk.connected(config)
-            seen = await overview(connected.cluster, self._desk.shared, self._desk.place(config))
+            seen = await overview(connected, self._desk.shared, self._desk.place(config))
         except SourceError as error:
             return ClusterHome(name=name, failure=str(error))
         return self._worded(name, seen, language)
@@ -71,8 +97,9 @@ class People:
                 StuckWorkload(
                     namespace=one.namespace,
                     name=one.name,
-                    pods=len(one.pods),
-                    pod=one.pods[0].partition("/")[2],
+                    pods=one.pods,
+                    pod=one.pod,
+                    team=one.labels.get(self._config.team_label) or one.namespace,
                     title=title or verdict,
                     headline=rendered.headline,
                 )
@@ -80,15 +107,26 @@ class People:
         pools = [PoolLine(name=p.name, ready=p.ready, why=p.why, limits=p.limits) for p in seen.pools]
         return ClusterHome(
             name=name,
-            time=moment(seen.at.isoformat()),
+            time=self._playbooks.phrases(language).moment(seen.at),
             workloads=workloads,
             waiting=seen.waiting,
             looked=seen.looked,
             pools=pools,
         )
 
-    async def _chosen(self, user: str) -> str:
-        return await chosen_language(self._store, user)
+    async def _chosen(self, user: str) -> Own:
+        more = await own_settings(self._store, user)
+        return Own(language=await chosen_language(self._store, user), team=str(more.get("team") or ""))
 
-    async def _choose(self, user: str, language: str) -> None:
-        await choose_language(self._store, user, language)
+    async def _choose(self, user: str, own: Own) -> None:
+        await choose_language(self._store, user, own.language)
+        await keep_own_settings(self._store, user, {"team": own.team})
+
+    async def _changes(self) -> Sequence[LastChange]:
+        found = await newest(self._store, LAST_CHANGES)
+        return [LastChange(summary=o.summary, state=o.state, by=o.requester, at=o.at) for o in found]
+
+    def _languages(self) -> Sequence[tuple[str, str]]:
+        """Every language that there are pages in, by the name that it calls itself."""
+        playbooks = self._playbooks
+        return [(one, playbooks.phrases(one).text("format.language")) for one in playbooks.languages]

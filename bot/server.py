@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from bot import __version__, app, operations, packaged
+from bot import __version__, app, operations
 from bot.alerting import AlertThreads
 from bot.alerting.wiring import alert_threads
 from bot.approving.proposing import Terms
@@ -21,12 +21,14 @@ from bot.approving.service import Service, WordedClusters
 from bot.catalogues import Catalogues
 from bot.config import ClusterConfig, Config, ConfigError, SlackConfig, load_config
 from bot.departing import why_gone
+from bot.digest import Digest
 from bot.failures import failed
 from bot.market_verbs import market_verbs
 from bot.model.diagnosis import Diagnosis
 from bot.people import People
-from bot.playbooks import Phrases, Playbooks, Rendered, check_playbooks, render
+from bot.playbooks import Phrases, Playbooks, Rendered, render
 from bot.playbooks.focus import focused
+from bot.reloading import FollowedPlaybooks, Following
 from bot.remembering import Keeper, Memory
 from bot.replicas import Housekeeping, StoreBook, as_evidence, evidence_in
 from bot.slack import serving
@@ -52,6 +54,8 @@ from bot.telemetry.tracing import start_tracing, stop_tracing
 LOG: Final = logging.getLogger(__name__)
 Offering = Callable[[str, Diagnosis], Awaitable[tuple[Offered, ...]]]
 """The buttons under an answer: the cluster's name and its diagnosis in."""
+Noting = Callable[[str, Diagnosis, str], Awaitable[None]]
+"""Who counts answers: the cluster's name, the diagnosis, the channel."""
 _PROBE: Final = 3.0
 """Seconds for one cluster's sign of life."""
 _FOR_AWS: Final = 0.6
@@ -76,6 +80,7 @@ class Desk:
         self._connected: dict[str, app.Connected] = {}
         self._lanes: dict[str, Lane] = {}
         self.offers: Offering | None = None
+        self.noted: Noting | None = None
 
     async def why(self, question: Why, asker: Asker) -> Reply:
         """Answers, offers the pods that fit, or says in a code why there is no answer."""
@@ -100,6 +105,8 @@ class Desk:
         with stage("render"):
             rendered = self._rendered(diagnosis, question.language)
         offers = await self.offers(config.name, diagnosis) if self.offers else ()
+        if self.noted:
+            await self.noted(config.name, diagnosis, asker.channel)
         return Answered(answer_id=await self._keep(diagnosis), rendered=rendered, offers=offers)
 
     @property
@@ -270,7 +277,8 @@ def verbs(bot: Bot) -> Mapping[str, Verb]:
 def parts(bot: Bot) -> Sequence[Part]:
     """The features with listeners, routes or work of their own, in the order in which they start."""
     people = People(bot.config, bot.playbooks, bot.store, bot.desk)
-    return (Proposals(bot.changes), bot.alerts, Keeper(bot.desk, bot.config, bot.store), *people.parts())
+    follow = (Following(bot.playbooks),) if isinstance(bot.playbooks, FollowedPlaybooks) else ()
+    return (Proposals(bot.changes), bot.alerts, Keeper(bot.desk, bot.config, bot.store), *people.parts(), *follow)
 
 
 def _changes(config: Config, playbooks: Playbooks, store: Store, desk: Desk) -> Service:
@@ -305,11 +313,13 @@ async def built(
             changes = _changes(config, playbooks, store, desk)
             desk.offers = changes.offers
             alerts = alert_threads(config, playbooks, store, desk)
+            digest = Digest(store, desk, config, playbooks, app.wall_clock)
+            desk.noted = digest.waits.noted
             bot = Bot(config=config, playbooks=playbooks, store=store, desk=desk, changes=changes, alerts=alerts)
             yield serving.Behind(
                 services=desk,
                 verbs=verbs(bot),
-                parts=(*parts(bot), Housekeeping(store, app.wall_clock)),
+                parts=(*parts(bot), digest, Housekeeping(store, app.wall_clock)),
                 watch=operations.watch(config, store, desk, tokens),
                 handover=Handover(book),
             )
@@ -345,9 +355,7 @@ def run(file: str) -> int:
 
     start_logging(config.log_level, config.log_format)
     start_tracing(__version__)
-    playbooks = packaged.load_playbooks(tuple(str(folder) for folder in config.playbooks))
-    for broken in check_playbooks(playbooks):
-        LOG.warning("playbook: %s", broken)
+    playbooks = FollowedPlaybooks([str(folder) for folder in config.playbooks])
     try:
         asyncio.run(serve(config, playbooks, api_url=os.environ.get("SLACK_API_URL"), tokens=tokens))
     except (serving.CannotServe, StoreUnavailable) as error:

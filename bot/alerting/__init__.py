@@ -125,7 +125,7 @@ class AlertThreads(Part):
         given = [*ask.words, *(("clusters", ask.cluster) if ask.cluster else ())]
         given += ["namespaces", ask.namespace] if ask.namespace else []
         try:
-            new = changed(current, given)
+            new = changed(current, given, self._given.clock())
         except SettingRefusedError as refused:
             return Failed(code="bad-setting", facts={"asked": str(refused)})
         if new != current:

@@ -78,7 +78,7 @@ class DeskClusters:
             ready=(ready.status or "Unknown") if ready else "",
             reason=ready.reason if ready else "",
             message=ready.message if ready else "",
-            since=f"{since:%Y-%m-%d %H:%M} UTC" if since else "",
+            since=since.isoformat() if since else "",
             nodeclaim=claim.metadata.name if claim else "",
             nodepool=nodepool_of(node.metadata if node else None) or nodepool_of(claim.metadata if claim else None),
             deleting=any(going),

@@ -14,7 +14,7 @@ from bot.alerts.owners import fingerprint_of
 from bot.slack.floor import Payload, Self
 from bot.store import Store, incidents
 
-_PASTE: Final = "human-paste"
+PASTE: Final = "human-paste"
 LONGEST_PASTE: Final = 12_000
 
 
@@ -37,7 +37,7 @@ def heard(event: Payload, me: Self) -> tuple[str, str, dict[str, Any]] | None:
     channel = str(event.get("channel") or "")
     if alert is None or not ts or not channel or alert.question is None:
         return None
-    pasted = alert.sender == _PASTE
+    pasted = alert.sender == PASTE
     if in_thread and not pasted:
         return None
     if pasted and (changed or _addressed(message, me)):

@@ -27,7 +27,15 @@ _KEYS: Final = {
     "quiet": "quiet",
     "조용히": "quiet",
     "방해금지": "quiet",
+    "digest": "digest",
+    "요약": "digest",
+    "주간요약": "digest",
 }
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY_WORDS: Final = {**{day: day for day in _DAYS}, **dict(zip("월화수목금토일", _DAYS, strict=True))}
+_TIME: Final = re.compile(r"(\d{1,2}):(\d{2})")
+_DIGEST: Final = "mon 09:00"
+"""When the digest comes where nobody says when."""
 
 
 class SettingRefusedError(ValueError):
@@ -44,6 +52,10 @@ class ChannelSettings:
     language: str = ""
     quiet: str = ""
     zone: str = "UTC"
+    digest: str = ""
+    """When the weekly digest comes (`mon 09:00`, in `zone`); "" never."""
+    digest_from: str = ""
+    """The moment (RFC 3339) at which somebody asked for it: digests that were due before are not sent."""
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> "ChannelSettings":
@@ -79,9 +91,28 @@ class ChannelSettings:
         day = local.date() + timedelta(days=1) if over and local.time() >= begin else local.date()
         return datetime.combine(day, end, tzinfo=local.tzinfo).astimezone(now.tzinfo)
 
+    def digest_due(self, now: datetime) -> datetime | None:
+        """The last moment, not after `now`, at which a digest was due; None where none is wanted, or was not then."""
+        if not self.digest:
+            return None
+        day, _, clock = self.digest.partition(" ")
+        at = _TIME.fullmatch(clock)
+        if at is None or day not in _DAYS:
+            return None
+        local = now.astimezone(ZoneInfo(self.zone))
+        last = local.date() - timedelta(days=(local.weekday() - _DAYS.index(day)) % 7)
+        due = datetime.combine(last, time(int(at[1]), int(at[2])), tzinfo=local.tzinfo)
+        if due > local:
+            due = datetime.combine(last - timedelta(days=7), due.timetz())
+        wanted = datetime.fromisoformat(self.digest_from) if self.digest_from else None
+        return None if wanted is not None and due < wanted else due.astimezone(now.tzinfo)
 
-def changed(settings: ChannelSettings, words: Sequence[str]) -> ChannelSettings:
-    """What `settings KEY VALUE ...` makes of them; no words change nothing. Raises SettingRefusedError."""
+
+def changed(settings: ChannelSettings, words: Sequence[str], now: datetime | None = None) -> ChannelSettings:
+    """What `settings KEY VALUE ...` makes of them; no words change nothing. `now`: from when a digest is wanted.
+
+    Raises SettingRefusedError.
+    """
     if not words:
         return settings
     first, *values = (word.strip().lower() if index == 0 else word for index, word in enumerate(words))
@@ -94,7 +125,27 @@ def changed(settings: ChannelSettings, words: Sequence[str]) -> ChannelSettings:
         return replace(settings, **{key: _names(values)})  # type: ignore[arg-type]
     if key == "language":
         return replace(settings, language=_language(values))
+    if key == "digest":
+        return _digest(settings, values, now)
     return _quiet(settings, values)
+
+
+def _digest(settings: ChannelSettings, values: Sequence[str], now: datetime | None) -> ChannelSettings:
+    """`on`, `off`, `mon`, `mon 09:00`, `mon 09:00 Asia/Seoul`."""
+    first, *rest = (values[0].lower(), *values[1:])
+    if first in _NOTHING:
+        return replace(settings, digest="", digest_from="")
+    day, clock = (
+        (_DIGEST.split(" ")[0], _DIGEST.split(" ")[1]) if first in _ON else (_DAY_WORDS.get(first, ""), "09:00")
+    )
+    if rest and _TIME.fullmatch(rest[0]):
+        clock, *rest = rest
+    at = _TIME.fullmatch(clock)
+    if not day or at is None or int(at[1]) > 23 or int(at[2]) > 59 or len(rest) > 1:
+        raise SettingRefusedError(" ".join(values))
+    zone = _zone(rest[0]) if rest else settings.zone
+    asked = settings.digest_from if settings.digest else (now.isoformat() if now else "")
+    return replace(settings, digest=f"{day} {int(at[1]):02}:{at[2]}", digest_from=asked, zone=zone)
 
 
 def _names(values: Sequence[str]) -> tuple[str, ...]:
@@ -120,11 +171,15 @@ def _quiet(settings: ChannelSettings, values: Sequence[str]) -> ChannelSettings:
     if values[0].lower() in _NOTHING:
         return replace(settings, quiet="")
     hours = _HOURS.fullmatch(values[0])
-    zone = values[1] if len(values) > 1 else settings.zone
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SettingRefusedError(zone) from None
+    zone = _zone(values[1]) if len(values) > 1 else settings.zone
     if hours is None or int(hours[1]) > 23 or int(hours[3]) > 23 or int(hours[2]) > 59 or int(hours[4]) > 59:
         raise SettingRefusedError(values[0])
     return replace(settings, quiet=values[0], zone=zone)
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingRefusedError(name) from None
+    return name

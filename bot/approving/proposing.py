@@ -141,7 +141,8 @@ class Proposer:
         if alteration is None:
             return why_not or no_longer
         one = self._drafted(alteration, offer, user, language, place)
-        one = replace(one, facts={**_told(remedy, worded), **stopping(alteration)})
+        cause = diagnosis.causes[0].id if diagnosis.causes else ""
+        one = replace(one, facts={**_told(remedy, worded), **stopping(alteration), "cause": cause})
         await ledger.create(self._store, one, Told(event="propose", at=one.created_at, actor=user, detail=shown(one)))
         return one
 

@@ -33,6 +33,8 @@ async def recreated(record: Record, hands: Hands, one: Proposal) -> Proposal:
             return await record.applied(one, document)
         case Next.WAIT:
             return one
+        case Next.FOUND_OUT:
+            return await record.deleted(one)
         case Next.DELETE:
             return await _deleted(record, hands, one, document)
         case Next.CREATE:

@@ -8,12 +8,15 @@ from typing import Final
 
 import msgspec
 import orjson
+import yaml
 
 from bot.commands.arguments import UsageError, settings
-from bot.commands.output import ANSWERED, BAD_INPUT, UNREACHABLE
+from bot.commands.output import ANSWERED, BAD_INPUT, NO_POD, UNREACHABLE
+from bot.model.diagnosis import Json
 from bot.model.proposals import AuditEntry
+from bot.remediation.recreation import manifest_of
 from bot.store import StoreUnavailable, open_store
-from bot.store.ledger import audit, chained
+from bot.store.ledger import audit, chained, find
 
 TAMPERED: Final = 1
 """`verify` found an entry that was changed or is missing."""
@@ -22,8 +25,11 @@ TAMPERED: Final = 1
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     parser.add_argument(
-        "action", choices=("export", "verify"), help="print it as JSON lines, or check that it is whole"
+        "action",
+        choices=("export", "verify", "object"),
+        help="print it as JSON lines, check that it is whole, or print the object that a proposal has deleted",
     )
+    parser.add_argument("proposal", nargs="?", default="", help="of `object`: the proposal's id")
     parser.add_argument("--config", metavar="FILE", default="", help="settings (YAML); the environment wins")
     parser.add_argument("--since", metavar="TIME", default="", help="only entries from then on (RFC 3339)")
     parser.set_defaults(run=run)
@@ -35,7 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
     if config is None:
         return BAD_INPUT
     since = _moment(arguments.since) if arguments.since else None
+    if (arguments.action == "object") != bool(arguments.proposal):
+        raise UsageError("`audit object` takes the id of one proposal, as the audit has it; the others take none")
     try:
+        if arguments.proposal:
+            return _printed(asyncio.run(_deleted(config.store.url, arguments.proposal)), arguments.proposal)
         entries = asyncio.run(_entries(config.store.url, since if arguments.action == "export" else None))
     except StoreUnavailable as error:
         print(f"karpenter-bot: {error}", file=sys.stderr)
@@ -48,6 +58,22 @@ def _exported(entries: list[AuditEntry]) -> int:
         sys.stdout.buffer.write(orjson.dumps(msgspec.to_builtins(entry)) + b"\n")
     sys.stdout.flush()
     return ANSWERED
+
+
+def _printed(manifest: Json, proposal: str) -> int:
+    """For `kubectl create -f -`."""
+    if manifest is None:
+        print(f"karpenter-bot: no object was deleted by a proposal {proposal}", file=sys.stderr)
+        return NO_POD
+    sys.stdout.write(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True))
+    sys.stdout.flush()
+    return ANSWERED
+
+
+async def _deleted(url: str, proposal: str) -> Json:
+    async with open_store(url) as store:
+        one = await find(store, proposal)
+    return manifest_of(one.alteration.before) if one is not None and one.alteration.before is not None else None
 
 
 def _verified(entries: list[AuditEntry]) -> int:

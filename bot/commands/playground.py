@@ -8,12 +8,12 @@ import webbrowser
 from pathlib import Path
 from typing import Final
 
-from bot import packaged
-from bot.commands.arguments import LANGUAGES, add_playbooks
+from bot.commands.arguments import LANGUAGES, add_cluster, add_playbooks
 from bot.commands.output import ANSWERED, BAD_INPUT
 from bot.playground import clusters
-from bot.playground.stage import Setting, Stage
+from bot.playground.stage import Live, Setting, Stage
 from bot.playground.web import CannotPlay, served
+from bot.reloading import FollowedPlaybooks
 
 PORT: Final = 8177
 
@@ -25,6 +25,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=int, default=PORT, help=f"on 127.0.0.1; 0: any free one ({PORT})")
     parser.add_argument("--lang", choices=LANGUAGES, default="en")
+    parser.add_argument(
+        "--live", action="store_true", help="a real cluster too, such as the test bed (also: --context …)"
+    )
+    parser.add_argument("--allow-changes", action="store_true", help="let Approve change that real cluster")
+    add_cluster(parser)
     parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
     add_playbooks(parser)
     parser.set_defaults(run=run)
@@ -34,8 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Serves the page until Ctrl-C. Raises SnapshotError."""
     logging.basicConfig(level="WARNING", format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     recordings = clusters.recordings(arguments.snapshot or clusters.shipped())
-    playbooks = packaged.load_playbooks(tuple(arguments.playbooks))
-    setting = Setting(recordings=recordings, playbooks=playbooks, language=arguments.lang)
+    playbooks = FollowedPlaybooks(arguments.playbooks)
+    setting = Setting(recordings=recordings, playbooks=playbooks, language=arguments.lang, live=_live(arguments))
     try:
         asyncio.run(_play(setting, arguments.port, browser=not arguments.no_browser))
     except CannotPlay as error:
@@ -44,6 +49,19 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         pass
     return ANSWERED
+
+
+def _live(arguments: argparse.Namespace) -> Live | None:
+    """The real cluster that the arguments name; none unless they do."""
+    if not (arguments.live or arguments.context or arguments.kubeconfig):
+        return None
+    return Live(
+        name=arguments.context or "current-context",
+        kubeconfig=arguments.kubeconfig,
+        context=arguments.context,
+        region=arguments.region,
+        changes=arguments.allow_changes,
+    )
 
 
 async def _play(setting: Setting, port: int, *, browser: bool) -> None:

@@ -117,6 +117,8 @@ class Config:
     log_level: str = "INFO"
     log_format: str = "text"
     karpenter_namespaces: tuple[str, ...] = ()
+    team_label: str = "team"
+    """The label of pods that names the team they belong to; a pod without it belongs to its namespace."""
     playbooks: tuple[Path, ...] = ()
     clusters: tuple[ClusterConfig, ...] = (ClusterConfig(),)
 
@@ -162,6 +164,7 @@ SETTINGS: Final[Mapping[str, Callable[[Value], Value]]] = {
     "logLevel": one_of("debug", "info", "warning", "error"),
     "logFormat": one_of("text", "json"),
     "karpenterNamespaces": namespaces,
+    "teamLabel": text,
     "playbooks": folders,
     "slack.mode": one_of("socket", "http"),
     "slack.listen": listen,

@@ -58,6 +58,7 @@ FIXES: Final[Mapping[str, Mapping[str, str]]] = {
         "signing-secret": "Give the app's signing secret as SLACK_SIGNING_SECRET or ..._FILE.",
         "scopes": "Add the scope {scope} (deploy/slack/manifest.yaml has all), and install the app again.",
         "store": "Check store.url: the folder must be writable, or the database reachable with these credentials.",
+        "playbooks": "Mend the page; until then it speaks as it last did well, or the shipped page does.",
         "clock": "Set this machine's clock (NTP): it is {seconds} s off {whose}; signatures fail from 300 s on.",
     },
     "ko": {
@@ -75,6 +76,7 @@ FIXES: Final[Mapping[str, Mapping[str, str]]] = {
         "signing-secret": "앱의 서명 시크릿을 SLACK_SIGNING_SECRET 또는 ..._FILE로 준다.",
         "scopes": "권한 {scope}을 추가하고(deploy/slack/manifest.yaml에 전부 있다) 앱을 다시 설치한다.",
         "store": "store.url을 확인한다. 폴더에 쓸 수 있거나, 이 자격 증명으로 데이터베이스에 닿을 수 있어야 한다.",
+        "playbooks": "페이지를 고친다. 그때까지는 마지막으로 올바르던 판이나 기본 페이지가 대신 말한다.",
         "clock": "이 컴퓨터의 시계를 맞춘다(NTP). {whose}와 {seconds}초 차이가 난다. 300초부터 서명이 거부된다.",
     },
 }

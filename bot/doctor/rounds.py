@@ -17,7 +17,8 @@ from bot.doctor.findings import Finding, State
 from bot.doctor.kubernetes import Right, examine_rights, lease_rights, rights_of
 from bot.doctor.slack import examine_slack
 from bot.operations import store_check
-from bot.packaged import shipped_roles
+from bot.packaged import own_playbooks, shipped_playbooks, shipped_roles
+from bot.playbooks import check_playbooks, read_playbooks
 from bot.slack.listeners import SCOPES
 from bot.slack.serving import SLACK
 from bot.sources.aws import Account, Boto, Clients
@@ -49,6 +50,8 @@ async def examine(examination: Examination) -> list[Finding]:
     """All findings, in the order in which somebody would mend them."""
     config = examination.config
     rounds = [_cluster(examination, cluster) for cluster in config.clusters]
+    if config.playbooks:
+        rounds.append(asyncio.to_thread(_playbooks, [str(folder) for folder in config.playbooks]))
     if examination.slack:
         rounds += [_slack(examination), _store(config.store.url)]
     try:
@@ -97,6 +100,21 @@ async def _slack(examination: Examination) -> list[Finding]:
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
         client = AsyncWebClient(base_url=examination.api_url or SLACK, session=session)
         return await examine_slack(client, examination.config.slack, wanted, examination.clock)
+
+
+def _playbooks(folders: list[str]) -> list[Finding]:
+    """What is wrong with the operator's own pages, as they lie in their folders now."""
+    try:
+        own = own_playbooks(tuple(folders))
+    except (OSError, UnicodeDecodeError) as error:
+        wrong = [str(error)]
+    else:
+        found = check_playbooks(read_playbooks(shipped_playbooks(), own))
+        wrong = [f"{problem}" for problem in found if problem.file in own]
+    area, subject = "playbooks", ", ".join(folders)
+    if not wrong:
+        return [Finding(area=area, subject=subject, state=State.OK)]
+    return [Finding(area=area, subject=subject, state=State.PROBLEM, found=one, fix="playbooks") for one in wrong]
 
 
 async def _store(url: str) -> list[Finding]:

@@ -1,6 +1,6 @@
 """Spot prices of the last day as a chart: one line a zone (or a type), at moments that all of them are known for."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from bot.diagnosis.spot_history import DAY, SpotDay
@@ -33,7 +33,7 @@ def spot_chart(table: OfferingsTable, phrases: Phrases) -> Chart | None:
         title=phrases.text("market.chart.title", name=table.asked.name),
         y_label=phrases.text("market.chart.y"),
         x_label=phrases.text("market.chart.x"),
-        categories=tuple(at.astimezone(UTC).strftime("%d. %H:%M") for at in moments),
+        categories=tuple(phrases.moment(at, "tick") for at in moments),
         series=series,
     )
 

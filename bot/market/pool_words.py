@@ -8,7 +8,6 @@ from bot.market.nodepools import Launchable, NodePools, NodePoolView, Problem
 from bot.market.words import age_lines, missing_lines
 from bot.model.objects import Condition
 from bot.playbooks import Line, LineKind, Phrases
-from bot.playbooks.sandbox import moment
 from bot.playbooks.sheet import Part, Sheet
 
 _FEW: Final = 3
@@ -61,7 +60,7 @@ def _condition(owner: str, one: Condition, phrases: Phrases) -> Line:
         status=one.status,
         reason=one.reason,
         message=one.message[:_LONGEST],
-        since=moment(one.last_transition_time.isoformat()) if one.last_transition_time else "",
+        since=phrases.moment(one.last_transition_time),
     )
 
 
@@ -117,7 +116,7 @@ def _marks(pool: NodePoolView, phrases: Phrases) -> Iterator[Line]:
             "nodepools.marks",
             count=len(pool.marks),
             types=tuple(sorted({mark.instance_type for mark in pool.marks})),
-            until=moment(until.isoformat()) if until else "?",
+            until=phrases.moment(until) or "?",
         )
 
 
@@ -129,5 +128,5 @@ def _problems(pool: NodePoolView, phrases: Phrases, *, whole: bool) -> Iterator[
 
 
 def _problem(one: Problem, phrases: Phrases) -> Line:
-    at = moment(one.last.isoformat()) if one.last else "?"
+    at = phrases.moment(one.last) or "?"
     return phrases.line("nodepools.problem", at=at, count=one.count, about=one.about, message=one.message[:_LONGEST])

@@ -10,8 +10,6 @@ from bot.model.labels import RESERVED, SPOT
 from bot.model.world import Missing
 from bot.playbooks import Line, LineKind, Phrases, clean
 from bot.playbooks.gap_words import gap_line
-from bot.playbooks.sandbox import day as day_of
-from bot.playbooks.sandbox import figure, moment
 from bot.playbooks.sheet import Grid, Part, Sheet
 
 _COLUMNS: Final = ("zone", "how", "state", "price", "range", "as-of", "score", "pools")
@@ -56,15 +54,10 @@ def age_lines(ages: Mapping[str, float], phrases: Phrases) -> list[Line]:
     old = [(fact, age) for fact, age in ages.items() if age >= 1]
     if not old:
         return []
-    said = [phrases.marked("market.age", fact=phrases.marked(f"fact.{fact}"), age=_age(age)) for fact, age in old]
+    said = [
+        phrases.marked("market.age", fact=phrases.marked(f"fact.{fact}"), age=phrases.age(age)) for fact, age in old
+    ]
     return [phrases.line("market.ages", ages=said)]
-
-
-def _age(seconds: float) -> str:
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _title(table: OfferingsTable, phrases: Phrases) -> Line:
@@ -109,9 +102,9 @@ def _cells(row: OfferingRow, phrases: Phrases) -> dict[str, str]:
         "zone": f"{row.zone} ({row.zone_id})" if row.zone_id else row.zone,
         "how": _how(row),
         "state": state_of(row, phrases),
-        "price": f"${figure(row.price)}" if row.price is not None else _NOTHING,
-        "range": f"{figure(row.spot.low)}–{figure(row.spot.high)}" if row.spot else _NOTHING,
-        "as-of": day_of(row.as_of) if row.as_of and row.price is not None else _NOTHING,
+        "price": phrases.price(row.price) if row.price is not None else _NOTHING,
+        "range": f"{phrases.figure(row.spot.low)}–{phrases.figure(row.spot.high)}" if row.spot else _NOTHING,
+        "as-of": phrases.moment(row.as_of, "day") if row.as_of and row.price is not None else _NOTHING,
         "score": str(row.score) if row.score is not None else _NOTHING,
         "pools": ", ".join((*row.nodepools, *(f"({u.name})" for u in row.pools if u.why_not))) or _NOTHING,
     }
@@ -128,7 +121,7 @@ def state_of(row: OfferingRow, phrases: Phrases) -> str:
     if row.why_not:
         return phrases.text(f"market.state.{row.why_not}")
     if row.marked and row.mark is not None:
-        until = row.mark.until.strftime("%H:%M") if row.mark.until else "?"
+        until = phrases.moment(row.mark.until, "clock") or "?"
         return phrases.text("market.state.refused", until=until)
     code = "no-addresses" if row.free_addresses == 0 else "over-quota" if row.quota_short else ""
     if not code and row.metric_unavailable and row.pools:
@@ -146,8 +139,8 @@ def _marks(table: OfferingsTable, phrases: Phrases) -> list[Line]:
             zone=row.zone,
             capacity_type=row.capacity_type,
             reason=row.mark.reason or "?",
-            since=moment(row.mark.since.isoformat()) if row.mark.since else "?",
-            until=moment(row.mark.until.isoformat()) if row.mark.until else "?",
+            since=phrases.moment(row.mark.since) or "?",
+            until=phrases.moment(row.mark.until) or "?",
         )
         for row in table.rows
         if row.mark is not None
@@ -170,7 +163,7 @@ def _quota(quota: Quota, table: OfferingsTable, phrases: Phrases) -> Line:
         left=int(left),
         whole=quota.whole_account,
         fits=int(left // min(sizes)) if sizes else None,
-        as_of=moment(quota.as_of.isoformat()) if quota.as_of else "",
+        as_of=phrases.moment(quota.as_of),
     )
 
 
@@ -212,9 +205,9 @@ def _spot(table: OfferingsTable, phrases: Phrases) -> list[Line]:
             instance_type=row.instance_type,
             zone=row.zone,
             now=day.now,
-            low=figure(day.low),
-            high=figure(day.high),
-            since=moment(day.known_since.isoformat()),
+            low=phrases.price(day.low),
+            high=phrases.price(day.high),
+            since=phrases.moment(day.known_since),
             changes=len(day.changes) - 1,
         )
         for row, day in charted(table)

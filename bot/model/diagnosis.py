@@ -241,6 +241,14 @@ class Unevaluated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Since when the pod is there, and how many GPUs it asks a node for: what waiting costs."""
+
+    since: datetime
+    gpus: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
     """The whole answer to "why does this pod have no node?", before any wording."""
 
@@ -258,3 +266,5 @@ class Diagnosis:
     unevaluated: tuple[Unevaluated, ...] = ()
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    waiting: Waiting | None = None
+    """Of a pod that has no node yet; None where that is not known."""

@@ -4,11 +4,11 @@ Pure: texts come in as a mapping of paths to contents, nothing is read here. An 
 know which characters are a value's; `plain` and `mrkdwn` write them for terminals and for Slack.
 """
 
-from bot.playbooks.check import check_playbooks
+from bot.playbooks.check import check_playbooks, unusable
 from bot.playbooks.contract import CAUSES, REMEDIES
 from bot.playbooks.departures import render_departure
 from bot.playbooks.explanations import need_lines, render_explanation
-from bot.playbooks.library import Playbooks, read_playbooks
+from bot.playbooks.library import Playbooks, Shelf, read_playbooks
 from bot.playbooks.markup import Line, LineKind, Span, clean, cut, escape, mrkdwn, plain, shortened, value_line
 from bot.playbooks.pages import Page
 from bot.playbooks.phrases import Phrases
@@ -38,6 +38,7 @@ __all__ = [
     "RenderedPool",
     "RenderedRemedy",
     "RenderedStatement",
+    "Shelf",
     "Span",
     "check_playbooks",
     "clean",
@@ -51,5 +52,6 @@ __all__ = [
     "render_departure",
     "render_explanation",
     "shortened",
+    "unusable",
     "value_line",
 ]

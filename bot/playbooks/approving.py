@@ -36,7 +36,7 @@ APPROVALS: Final[Mapping[str, Mapping[str, object]]] = {
     "approvals.failure.object-gone": {"message": ""},
     "approvals.failure.gone-unknown": {"message": ""},
     "approvals.failure.half-done": {"message": "exceeded quota"},
-    "approvals.failure.made-anew": {"message": ""},
+    "approvals.failure.made-anew": {"message": "", "proposal": "pX"},
     "approvals.failure.recreate-unknown": {"message": ""},
     "approvals.delete-pod": {"pod": "train-0"},
     "approvals.now": {"now": "the NodePool's limit is reached"},

@@ -35,6 +35,19 @@ def check_playbooks(playbooks: Playbooks) -> tuple[Problem, ...]:
     return tuple(sorted(set(found)))
 
 
+def unusable(playbooks: Playbooks) -> tuple[Problem, ...]:
+    """The problems for which a file cannot speak at all: its front matter, its template, a sentence that does not render."""
+    found = [*playbooks.problems]
+    for page in playbooks.pages:
+        found += _page(page, playbooks.phrases(page.language))
+    for language, known in playbooks.sentences.items():
+        phrases = playbooks.phrases(language)
+        for key, sentences in known.items():
+            for sentence in sentences:
+                found += _sentence(sentence, SENTENCES.get(key, _open_example(key)), phrases)
+    return tuple(sorted(set(found)))
+
+
 # -- one page ------------------------------------------------------------------------------------------------------
 
 

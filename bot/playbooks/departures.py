@@ -11,7 +11,6 @@ from bot.playbooks.markup import Line, LineKind
 from bot.playbooks.phrases import Phrases
 from bot.playbooks.rendered import Rendered
 from bot.playbooks.rendering import render
-from bot.playbooks.sandbox import moment as shown
 
 
 def render_departure(departure: Departure, playbooks: Playbooks, language: str) -> Rendered:
@@ -54,7 +53,7 @@ def _about(departure: Departure, phrases: Phrases) -> Line:
 def _moment(one: Moment, phrases: Phrases) -> Line:
     facts = {"reason": "", "decision": "", "count": 0, "instead": "", "pods": (), "message": "", **one.facts}
     told = phrases.marked(f"moment.{one.what}", **facts)
-    time = shown(one.time.isoformat()) if one.time else ""
+    time = phrases.moment(one.time)
     return Line(phrases.line("moment-line", time=time, told=told, times=one.times).spans, LineKind.BULLET)
 
 

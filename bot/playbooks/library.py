@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from bot.playbooks.pages import SUFFIX, Page, language_of, read_page
 from bot.playbooks.phrases import Phrases, Sentence, read_catalogue
@@ -11,9 +11,45 @@ from bot.playbooks.problems import Problem
 DEFAULT_LANGUAGE: Final = "en"
 
 
+class Playbooks(Protocol):
+    """Pages and sentences, as whoever words something sees them: a Shelf, or one that follows its folders."""
+
+    @property
+    def pages(self) -> tuple[Page, ...]:
+        """Every page."""
+        ...
+
+    @property
+    def sentences(self) -> Mapping[str, Mapping[str, tuple[Sentence, ...]]]:
+        """Language -> key -> the sentences for it, best first."""
+        ...
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What reading alone shows; `check` finds the rest."""
+        ...
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that have pages, sorted."""
+        ...
+
+    def pages_for(self, cause: str, language: str) -> tuple[Page, ...]:
+        """Pages for a cause, best first."""
+        ...
+
+    def title(self, cause: str, language: str) -> str:
+        """A cause's short name."""
+        ...
+
+    def phrases(self, language: str) -> Phrases:
+        """The sentences of a language, English where it lacks one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Playbooks:
-    """What was read. `problems` is what reading alone shows; `check` finds the rest."""
+class Shelf:
+    """Playbooks as they were read once."""
 
     pages: tuple[Page, ...]
     sentences: Mapping[str, Mapping[str, tuple[Sentence, ...]]]
@@ -41,7 +77,7 @@ class Playbooks:
         return Phrases(language, {key: (*asked.get(key, ()), *default.get(key, ())) for key in keys})
 
 
-def read_playbooks(built_in: Mapping[str, str], own: Mapping[str, str] | None = None) -> Playbooks:
+def read_playbooks(built_in: Mapping[str, str], own: Mapping[str, str] | None = None) -> Shelf:
     """Reads files given as path -> text; a path ends in `<language>/<id>.md.j2` or `<language>/_<name>.yaml`.
 
     A page in `own` replaces the built-in one for its causes, a sentence the built-in one with its key. Never raises:
@@ -63,7 +99,7 @@ def read_playbooks(built_in: Mapping[str, str], own: Mapping[str, str] | None = 
                 wrong = (_unknown_file(file),)
             problems += wrong
     problems += _duplicates(pages)
-    return Playbooks(pages=tuple(pages), sentences=sentences, problems=tuple(sorted(set(problems))))
+    return Shelf(pages=tuple(pages), sentences=sentences, problems=tuple(sorted(set(problems))))
 
 
 def _add(known: dict[str, tuple[Sentence, ...]], found: Iterable[Sentence]) -> None:

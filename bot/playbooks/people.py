@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from bot.model.proposals import State
+
 _PLAIN: Final = (
     "title",
     "reading",
@@ -18,14 +20,19 @@ _PLAIN: Final = (
     "settings",
     "language",
     "as-slack",
-    "english",
-    "korean",
+    "changes",
+    "no-changes",
+    "every-team",
+    "my-team",
 )
 
 PEOPLE: Final[Mapping[str, Mapping[str, object]]] = {
     "explain-this.nothing": {},
     "explain-this.ask": {"pod": "train-0"},
     **{f"home.{key}": {} for key in _PLAIN},
+    **{f"home.state.{state.value}": {} for state in State},
+    "home.change": {"summary": "Raise the limit", "state": "done"},
+    "home.of-team": {"team": "ml", "pods": 2, "waiting": 9},
     "home.cluster": {"cluster": "prod", "time": "2025-12-28 06:03 UTC"},
     "home.failed": {"cluster": "prod", "why": "connection refused"},
     "home.waiting": {"pods": 3, "workloads": 2},

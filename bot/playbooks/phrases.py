@@ -6,11 +6,13 @@ small template. Python names a key and gives values; it writes no sentence.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import yaml
 from markupsafe import Markup
 
+from bot.playbooks import formats
 from bot.playbooks.markup import Line, mark, parse, parse_line, plain
 from bot.playbooks.problems import Problem
 from bot.playbooks.sandbox import FAILURES, render_whole, template
@@ -62,6 +64,32 @@ class Phrases:
     def text(self, key: str, /, **values: object) -> str:
         """The sentence without markup."""
         return plain(self.line(key, **values))
+
+    # -- figures and times, as the language writes them ----------------------------------------------------------------
+
+    def moment(self, at: datetime | str | None, name: str = "moment") -> str:
+        """A moment in UTC (`name`: as a `day`, a `clock`, a `tick` of a chart); "" for none."""
+        return formats.moment(at, self, name) if at else ""
+
+    def figure(self, price: float) -> str:
+        """A price's figures."""
+        return formats.figure(price, self)
+
+    def price(self, price: float) -> str:
+        """A price in a table: `$3.06`."""
+        return self.text("format.price", figure=self.figure(price))
+
+    def number(self, value: float) -> str:
+        """A number, a whole one in groups."""
+        return formats.number(value, self)
+
+    def age(self, seconds: float) -> str:
+        """A span of time in one unit."""
+        return formats.age(seconds, self)
+
+    def duration(self, seconds: float) -> str:
+        """A span of time in its two largest units."""
+        return formats.duration(seconds, self)
 
     def said(self, prefix: str, text: str, **values: object) -> Markup:
         """What the diagnosis names by an id (a note, a caution), in words; a text that is no known id, as it is."""

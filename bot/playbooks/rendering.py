@@ -37,7 +37,7 @@ from bot.playbooks.rendered import (
     RenderedRemedy,
     RenderedStatement,
 )
-from bot.playbooks.sandbox import FAILURES, failed_line, moment, render_blocks, template, written
+from bot.playbooks.sandbox import FAILURES, failed_line, render_blocks, template, written
 
 _LOG: Final = "log"
 _NEW: Final = "create"
@@ -349,6 +349,6 @@ def _said_once(statements: Sequence[Statement]) -> list[Statement]:
 
 
 def _statement(statement: Statement, phrases: Phrases) -> RenderedStatement:
-    at = moment(statement.time.isoformat()) if statement.time else ""
+    at = phrases.moment(statement.time)
     key = f"says.{statement.source}" if phrases.has(f"says.{statement.source}") else "says.log"
     return RenderedStatement(label=phrases.line(key, time=at), message=clean(statement.message, 4_000))

@@ -1,10 +1,10 @@
 """Where templates run: sandboxed, strict about names, and with every inserted value marked as a value."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from types import TracebackType
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.environment import Template
@@ -13,6 +13,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
 from markupsafe import Markup
 
+from bot.playbooks import formats
+from bot.playbooks.formats import Words
 from bot.playbooks.markup import mark
 
 # What a template can die of when its facts are not what it expected.
@@ -22,17 +24,12 @@ FAILURES: Final = (TemplateError, TypeError, ValueError, ArithmeticError, Lookup
 _WORDS: Final = "words"  # the name under which filters find the sentences; pages are not meant to use it
 
 
-class Words(Protocol):
-    """The sentences of one language, as filters need them."""
-
-    def marked(self, key: str, /, **values: object) -> Markup: ...
-
-    def has(self, key: str, /) -> bool: ...
-
-
-def _finalize(value: object) -> Markup:
+@pass_context
+def _finalize(context: Context, value: object) -> Markup:
     """Every `{{ expression }}` passes here: text of our own making stays, all else becomes a marked value."""
-    return value if isinstance(value, Markup) else mark(written(value))
+    if isinstance(value, Markup):
+        return value
+    return mark(formats.number(value, _words(context)) if isinstance(value, float) else written(value))
 
 
 def written(value: object) -> str:
@@ -48,29 +45,9 @@ def written(value: object) -> str:
     return str(value)
 
 
-def figure(price: float) -> str:
-    """A price an hour: two decimals from a dollar on, else four, since small machines differ there."""
-    return f"{price:,.2f}" if price >= 1 else f"{price:.4f}"
-
-
-def moment(text: str) -> str:
-    """RFC 3339 as people read it, in UTC; anything else stays as it is."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if at.tzinfo else text
-
-
-def day(text: str) -> str:
-    """The date of an RFC 3339 moment or date, in UTC; anything else stays as it is."""
-    said = moment(text)
-    return said[:10] if said != text else text
-
-
-def _counted(number: int | str, one: str, many: str = "") -> str:
+def _counted(words: Words, number: int | str, one: str, many: str = "") -> str:
     """`1 node`, `1,363 nodes`; a quantity that is text stays as it is written."""
-    figures = f"{number:,}" if isinstance(number, int) else str(number)
+    figures = formats.number(number, words) if isinstance(number, int) else str(number)
     return f"{figures} {one if figures == '1' else many or one + 's'}"
 
 
@@ -111,7 +88,33 @@ def _amount(context: Context, number: int | str, resource: str) -> Markup:
 
 @pass_context
 def _price(context: Context, price: float) -> Markup:
-    return _words(context).marked("price", figure=figure(price))
+    words = _words(context)
+    return words.marked("price", figure=formats.figure(price, words))
+
+
+@pass_context
+def _count(context: Context, number: int | str, one: str, many: str = "") -> str:
+    return _counted(_words(context), number, one, many)
+
+
+@pass_context
+def _moment(context: Context, at: datetime | str) -> str:
+    return formats.moment(at, _words(context))
+
+
+@pass_context
+def _day(context: Context, at: datetime | str) -> str:
+    return formats.moment(at, _words(context), "day")
+
+
+@pass_context
+def _duration(context: Context, seconds: float) -> str:
+    return formats.duration(seconds, _words(context))
+
+
+@pass_context
+def _decimal(context: Context, value: float) -> str:
+    return formats.decimal(value, _words(context))
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
@@ -125,9 +128,11 @@ def _environment() -> ImmutableSandboxedEnvironment:
     environment.filters |= {
         "amount": _amount,
         "code": _code,
-        "counted": _counted,
-        "day": day,
-        "moment": moment,
+        "counted": _count,
+        "day": _day,
+        "decimal": _decimal,
+        "duration": _duration,
+        "moment": _moment,
         "names": _names,
         "price": _price,
         "uncapitalised": _uncapitalised,

@@ -12,6 +12,7 @@ from bot.playbooks.gone import GONE
 from bot.playbooks.market_words import MARKET
 from bot.playbooks.people import PEOPLE
 from bot.playbooks.wording_alerts import ALERTS
+from bot.playbooks.wording_digest import DIGEST, FORMATS
 
 _CHEAPEST: Final = Cheapest(
     instance_type="g6e.8xlarge",
@@ -130,6 +131,8 @@ SENTENCES: Final[Mapping[str, Mapping[str, object]]] = {
     **MARKET,
     **ALERTS,
     **GONE,
+    **FORMATS,
+    **DIGEST,
 }
 
 # Keys that a catalogue may have besides, by how they begin: what diagnosis and catalogue name together. All languages

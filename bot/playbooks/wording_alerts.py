@@ -24,6 +24,7 @@ _SETTINGS: Final = {
     "language": "ko",
     "quiet": "22:00-07:00",
     "zone": "Asia/Seoul",
+    "digest": "mon 09:00",
 }
 ALERTS: Final[Mapping[str, Mapping[str, object]]] = {
     "alert.grown": {"pods": 40, "jobs": 3, "alerts": 42, "ended": False},

@@ -115,13 +115,18 @@ async def _alert(stage: Stage, deed: Deed, _user: str) -> None:
         for name in ("channel", "thread_ts"):
             event.pop(name, None)
     else:
-        recording = stage.recording
-        event = sample(str(deed["sample"]), recording.question or "default/train-0", "training-on-eks")
+        known = stage.recording.question if stage.kind == "recording" else ""
+        cluster = "training-on-eks" if stage.kind == "recording" else stage.now_on
+        event = sample(str(deed["sample"]), str(deed.get("about") or known or "default/train-0"), cluster)
     await stage.slack.bot_message(event, channel=channel)
 
 
 async def _show(stage: Stage, deed: Deed, _user: str) -> None:
     await stage.show(str(deed["recording"]))
+
+
+async def _preview(stage: Stage, deed: Deed, user: str) -> None:
+    await stage.preview.choose(user, str(deed["case"]), str(deed["language"]))
 
 
 async def _clear(stage: Stage, _deed: Deed, _user: str) -> None:
@@ -140,5 +145,6 @@ DEEDS: Final[Mapping[str, Callable[[Stage, Deed, str], Awaitable[Delivery | None
     "home": _home,
     "alert": _alert,
     "show": _show,
+    "preview": _preview,
     "clear": _clear,
 }

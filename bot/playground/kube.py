@@ -255,6 +255,13 @@ async def serving(
 ) -> AsyncIterator[FakeKube]:
     """The server on a free local port, for the length of the `async with`. See FakeKube for the arguments."""
     fake = FakeKube(objects=list(objects), logs=dict(logs or {}), faults=dict(faults or {}), served=frozenset(served))
+    async with listening(fake):
+        yield fake
+
+
+@asynccontextmanager
+async def listening(fake: FakeKube) -> AsyncIterator[None]:
+    """Serves it on a free local port, which `fake.url` then names, for the length of the `async with`."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", fake.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
@@ -263,6 +270,6 @@ async def serving(
     await site.start()
     fake.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield fake
+        yield
     finally:
         await runner.cleanup()

@@ -28,13 +28,20 @@ def seen(stage: Stage, user: str) -> Seen:
         "channels": [_channel(stage, channel, user) for channel in channels],
         "modals": [_view(view) for view in workspace.modals(user)],
         "home": _view(home) if home else None,
-        "recordings": [
-            {"name": one.name, "about": one.about, "question": one.question} for one in stage.setting.recordings
-        ],
+        "recordings": _clusters(stage),
         "recording": stage.now_on,
+        "kind": stage.kind,
+        "preview": stage.preview.seen(user),
         "changing": stage.changing,
         "alerts": list(SAMPLES),
     }
+
+
+def _clusters(stage: Stage) -> list[Seen]:
+    """What can be put on stage: a real cluster first, where there is one."""
+    live = stage.setting.live
+    found = [{"name": one.name, "about": one.about, "question": one.question} for one in stage.setting.recordings]
+    return [*([{"name": live.name, "about": "", "question": ""}] if live else []), *found]
 
 
 def _channel(stage: Stage, channel: Channel, user: str) -> Seen:

@@ -163,6 +163,8 @@ class Next(StrEnum):
 
     DELETE = "delete"
     WAIT = "wait"
+    FOUND_OUT = "found-out"
+    """It goes by the deletion that was never answered: from here on the new one must come."""
     CREATE = "create"
     DONE = "done"
     NOT_OURS = "object-gone"
@@ -181,7 +183,7 @@ def following(now: Standing, alteration: Alteration, attempt: Attempt | None, mo
         case Standing.OLD:
             return Next.WAIT if gone else Next.DELETE
         case Standing.GOING:
-            return Next.WAIT if sent else Next.NOT_OURS
+            return Next.NOT_OURS if not sent else Next.WAIT if gone or doubtful else Next.FOUND_OUT
         case Standing.OTHER:
             return Next.TAKEN if sent else Next.NOT_OURS
         case Standing.NOTHING:

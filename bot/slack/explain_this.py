@@ -1,7 +1,7 @@
 """The message shortcut "Explain this": whatever Slack message it is picked on is answered in that message's thread.
 
-A question is asked as if it had been put to the bot; a pasted text of Karpenter's is explained by itself, and the pods
-that it names can be asked about at a click.
+An alert gets the answer that its thread would get unasked; a question is asked as if it had been put to the bot; a pasted text
+of Karpenter's is explained by itself, and the pods that it names can be asked about at a click.
 """
 
 import re
@@ -14,11 +14,11 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.model.diagnosis import Json
 from bot.playbooks import Phrases, Rendered, clean
-from bot.slack.blocks import Message, answer, button, note, progress
+from bot.slack.blocks import Message, answer, button, error, note, progress
 from bot.slack.budget import BUTTON, VALUE
 from bot.slack.exchange import Exchange, Place
 from bot.slack.floor import Floor, Part, Payload, clicked, failure
-from bot.slack.questions import Why, parse_command, question_text
+from bot.slack.questions import NotUnderstood, Why, parse_command, question_text
 from bot.slack.replies import worded
 from bot.slack.said import message_text
 from bot.slack.services import Asker, Failed, Reply
@@ -48,13 +48,15 @@ class Explaining(Protocol):
 
 Explain = Callable[[str, str], Awaitable[Explained | None]]
 """A text and a language in, what it proves out; None where nothing in it is Karpenter's."""
+AskAlert = Callable[[Payload, Asker, Floor], Awaitable[Message | None]]
+"""A message event in, the answer to its alert out; None where it is no alert, or none that asks about nodes."""
 
 
 class ExplainThis(Part):
     """The shortcut."""
 
-    def __init__(self, services: Explaining, explain: Explain) -> None:
-        self._services, self._explain = services, explain
+    def __init__(self, services: Explaining, explain: Explain, ask_alert: AskAlert) -> None:
+        self._services, self._explain, self._ask_alert = services, explain, ask_alert
         self._floor: Floor
 
     def register(self, app: AsyncApp, floor: Floor) -> None:
@@ -73,8 +75,8 @@ class ExplainThis(Part):
             thread_ts=message.get("thread_ts") or body.get("message_ts") or message["ts"],
             response_url=body.get("response_url", ""),
         )
-        text = message_text(message)
-        await floor.begin(place, lambda exchange: self._answer(exchange, place, text, floor))
+        event = {"type": "message", **message, "channel": place.channel}
+        await floor.begin(place, lambda exchange: self._answer(exchange, place, event, floor))
 
     async def on_ask(self, ack: AsyncAck, body: Payload) -> None:
         """ "Why ...?" below an explanation: one more answer in the thread."""
@@ -84,11 +86,17 @@ class ExplainThis(Part):
             anew = replace(place, ts="", response_url="", replaces=False)
             await self._floor.begin(anew, lambda exchange: self._ask(exchange, anew, asked, self._floor))
 
-    async def _answer(self, exchange: Exchange, place: Place, text: str, floor: Floor) -> None:
+    async def _answer(self, exchange: Exchange, place: Place, event: Payload, floor: Floor) -> None:
         language = await floor.language_of(exchange.user)
         phrases = floor.phrases(language)
         if not await floor.may_ask(exchange, phrases):
             return
+        asker = Asker(user=place.user, channel=place.channel, thread_ts=place.thread_ts)
+        alert = await self._ask_alert(event, asker, floor)
+        if alert is not None:
+            await exchange.answer(alert)
+            return
+        text = message_text(event)
         asked = parse_command(text) if len(text) <= _QUESTION else None
         if isinstance(asked, Why):
             await self._ask(exchange, place, replace(asked, language=language), floor)
@@ -96,6 +104,9 @@ class ExplainThis(Part):
         explained = await floor.in_time(self._explain(text, language))
         if isinstance(explained, Failed):
             await exchange.tell(failure(explained, phrases))
+        elif explained is None and isinstance(asked, NotUnderstood) and asked.did_you_mean:
+            facts = {"asked": asked.text, "command": "/karpenter", "suggestion": asked.did_you_mean}
+            await exchange.tell(error(asked.code, phrases, **facts))
         elif explained is None:
             await exchange.tell(note(phrases.lines("explain-this.nothing"), phrases))
         else:

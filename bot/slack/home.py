@@ -1,33 +1,38 @@
-"""The Home tab: what is stuck now by cause and namespace with a button to ask, the NodePools, one's own settings."""
+"""The Home tab: what is stuck now by cause and team with a button to ask, the NodePools, the last changes, one's own settings."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import groupby
 from typing import Final
 
 from bot.model.diagnosis import Json
-from bot.playbooks import Line, Phrases, Span
+from bot.playbooks import Line, Phrases, Span, clean
 from bot.slack.blocks import button
 from bot.slack.budget import MODAL, VALUE, Block, Budget, plain_object, section, text_object
-from bot.slack.questions import LANGUAGES, Why, question_text
+from bot.slack.proposal_blocks import mention
+from bot.slack.questions import Why, question_text
 
 ASK: Final = "home_why"
 REFRESH: Final = "home_refresh"
 LANGUAGE: Final = "home_language"
+TEAM: Final = "home_team"
 AS_SLACK: Final = "slack"
+EVERY_TEAM: Final = "-"
 _BLOCKS: Final = 100  # reference/views: a Home tab has at most so many
-_NAMES: Final = {"en": "english", "ko": "korean"}
+_TEAMS: Final = 90  # a static_select has at most 100 options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StuckWorkload:
-    """Pods that wait for the same: the cause's title, the answer in a sentence, and one of them to ask about."""
+    """Pods that wait for the same: the cause's title, the answer in a sentence, one of them to ask about, whose they are."""
 
     namespace: str
     name: str
     pods: int
     pod: str
+    team: str
     title: str
     headline: Line
 
@@ -55,19 +60,54 @@ class ClusterHome:
     pools: Sequence[PoolLine] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastChange:
+    """A change that was proposed: what, where it stands (a state of bot.model.proposals), of whom, when."""
+
+    summary: str
+    state: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """What a person has set for themselves; "" leaves it to Slack, or shows every team."""
+
+    language: str = ""
+    team: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tab:
+    """All that one person's tab shows. `clusters` is None while they are looked at; `languages` can be chosen, with names."""
+
+    clusters: Sequence[ClusterHome] | None
+    changes: Sequence[LastChange] = ()
+    own: Own = Own()
+    languages: Sequence[tuple[str, str]] = ()
+
+
 Look = Callable[[str], Awaitable[Sequence[ClusterHome]]]
 """A language in, every cluster as it is now out."""
 
 
-def home_view(clusters: Sequence[ClusterHome] | None, phrases: Phrases, chosen: str) -> dict[str, Json]:
-    """The view for views.publish; `clusters` is None while they are looked at, `chosen` the person's own language or ""."""
-    budget = Budget(blocks=_BLOCKS - 4, characters=MODAL)
+def home_view(tab: Tab, phrases: Phrases) -> dict[str, Json]:
+    """The view for views.publish."""
+    clusters = tab.clusters
+    teams = sorted({workload.team for one in clusters or () for workload in one.workloads} | {tab.own.team} - {""})
+    budget = Budget(blocks=_BLOCKS - 14, characters=MODAL)
     budget.take({"type": "header", "text": plain_object(phrases.text("home.title"), 150)})
     if clusters is None:
         budget.take(_section([phrases.line("home.reading")], phrases))
     for one in clusters or ():
-        budget.take_all(_cluster(one, phrases), lambda count: phrases.line("more.lines", count=count))
-    return {"type": "home", "blocks": [*budget.taken, *_settings(phrases, chosen)]}
+        shown = _of_team(one, tab.own.team)
+        budget.take_all(_cluster(shown, tab.own.team, phrases), lambda count: phrases.line("more.lines", count=count))
+    return {"type": "home", "blocks": [*budget.taken, *_changes(tab.changes, phrases), *_settings(tab, teams, phrases)]}
+
+
+def _of_team(one: ClusterHome, team: str) -> ClusterHome:
+    return replace(one, workloads=[w for w in one.workloads if w.team == team]) if team else one
 
 
 def _section(lines: Sequence[Line], phrases: Phrases) -> Block:
@@ -82,7 +122,7 @@ def _bold(text: str) -> Line:
     return Line((Span(text, bold=True),))
 
 
-def _cluster(one: ClusterHome, phrases: Phrases) -> list[Sequence[Block]]:
+def _cluster(one: ClusterHome, team: str, phrases: Phrases) -> list[Sequence[Block]]:
     """One group for the cluster, one for each cause, one for the NodePools."""
     if one.failure:
         return [[_section([phrases.line("home.failed", cluster=one.name, why=one.failure)], phrases)]]
@@ -90,7 +130,7 @@ def _cluster(one: ClusterHome, phrases: Phrases) -> list[Sequence[Block]]:
     groups: list[Sequence[Block]] = [
         [
             _context(phrases.line("home.cluster", cluster=one.name, time=one.time)),
-            {**_section([_waiting(one, phrases)], phrases), "accessory": refresh},
+            {**_section(_waiting(one, team, phrases), phrases), "accessory": refresh},
         ]
     ]
     ranked = Counter[str]()
@@ -108,10 +148,12 @@ def _cluster(one: ClusterHome, phrases: Phrases) -> list[Sequence[Block]]:
     return groups
 
 
-def _waiting(one: ClusterHome, phrases: Phrases) -> Line:
+def _waiting(one: ClusterHome, team: str, phrases: Phrases) -> list[Line]:
     if not one.waiting:
-        return phrases.line("home.none")
-    return phrases.line("home.waiting", pods=one.waiting, workloads=len(one.workloads))
+        return [phrases.line("home.none")]
+    told = [] if team else [phrases.line("home.waiting", pods=one.waiting, workloads=len(one.workloads))]
+    pods = sum(workload.pods for workload in one.workloads)
+    return told or [phrases.line("home.of-team", team=team, pods=pods, waiting=one.waiting)]
 
 
 def _workload(one: StuckWorkload, cluster: str, phrases: Phrases) -> Block:
@@ -124,10 +166,10 @@ def _workload(one: StuckWorkload, cluster: str, phrases: Phrases) -> Block:
 
 
 def _teams(one: ClusterHome, phrases: Phrases) -> Block:
-    """How many pods of each namespace wait: on a shared cluster a namespace is a team's."""
+    """How many pods of each team wait."""
     pods = Counter[str]()
     for workload in one.workloads:
-        pods[workload.namespace] += workload.pods
+        pods[workload.team] += workload.pods
     spans = [Span(f"{phrases.text('home.teams')}: ")]
     for index, (team, count) in enumerate(sorted(pods.items(), key=lambda found: (-found[1], found[0]))):
         spans += [*([Span(" · ")] if index else []), *phrases.line("home.team", team=team, pods=count).spans]
@@ -149,19 +191,50 @@ def _pools(one: ClusterHome, phrases: Phrases) -> Iterator[Line]:
         yield phrases.line("home.pool", name=pool.name, state=state, limits=limits)
 
 
-def _settings(phrases: Phrases, chosen: str) -> list[Block]:
-    options: list[Json] = [_option(phrases.text("home.as-slack"), AS_SLACK)]
-    options += [_option(phrases.text(f"home.{_NAMES.get(name, name)}"), name) for name in LANGUAGES]
-    picked = next((o for o in options if isinstance(o, dict) and o["value"] == (chosen or AS_SLACK)), options[0])
+def _changes(changes: Sequence[LastChange], phrases: Phrases) -> Iterator[Block]:
+    """The last changes: what, how it went, of whom, when."""
+    yield {"type": "divider"}
+    if not changes:
+        yield _section([_bold(phrases.text("home.changes")), phrases.line("home.no-changes")], phrases)
+        return
+    lines = [
+        phrases.line("home.change", summary=clean(one.summary, 200), state=phrases.marked(f"home.state.{one.state}"))
+        for one in changes
+    ]
+    yield _section([_bold(phrases.text("home.changes")), *lines], phrases)
+    said = " · ".join(f"{mention(one.by)} {phrases.moment(one.at)}" for one in changes)
+    yield {"type": "context", "elements": [{"type": "mrkdwn", "text": said, "verbatim": True}]}
+
+
+def _settings(tab: Tab, teams: Sequence[str], phrases: Phrases) -> list[Block]:
+    languages = [
+        _option(phrases.text("home.as-slack"), AS_SLACK),
+        *(_option(name, code) for code, name in tab.languages),
+    ]
+    every = [
+        _option(phrases.text("home.every-team"), EVERY_TEAM),
+        *(_option(team, team[:75]) for team in teams[:_TEAMS]),
+    ]
+    heading = _section([_bold(phrases.text("home.settings"))], phrases)
+    return [
+        {"type": "divider"},
+        heading,
+        _menu(phrases, "language", LANGUAGE, languages, tab.own.language or AS_SLACK),
+        _menu(phrases, "my-team", TEAM, every, tab.own.team[:75] or EVERY_TEAM),
+    ]
+
+
+def _menu(phrases: Phrases, name: str, action: str, options: list[dict[str, Json]], chosen: str) -> Block:
+    """One setting with what can be chosen for it."""
+    listed: list[Json] = [*options]
     menu: Json = {
         "type": "static_select",
-        "action_id": LANGUAGE,
-        "placeholder": plain_object(phrases.text("home.language"), 150),
-        "options": options,
-        "initial_option": picked,
+        "action_id": action,
+        "placeholder": plain_object(phrases.text(f"home.{name}"), 150),
+        "options": listed,
+        "initial_option": next((o for o in options if o["value"] == chosen), options[0]),
     }
-    heading = _section([_bold(phrases.text("home.settings"))], phrases)
-    return [{"type": "divider"}, heading, {**_section([phrases.line("home.language")], phrases), "accessory": menu}]
+    return {**_section([phrases.line(f"home.{name}")], phrases), "accessory": menu}
 
 
 def _option(label: str, value: str) -> dict[str, Json]:

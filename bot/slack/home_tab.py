@@ -11,9 +11,21 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.slack.exchange import Exchange, Place, Refused, publish_home
 from bot.slack.explain_this import Explaining
 from bot.slack.floor import Floor, Part, Payload
-from bot.slack.home import ASK, LANGUAGE, REFRESH, ClusterHome, Look, home_view
+from bot.slack.home import (
+    ASK,
+    EVERY_TEAM,
+    LANGUAGE,
+    REFRESH,
+    TEAM,
+    ClusterHome,
+    LastChange,
+    Look,
+    Own,
+    Tab,
+    home_view,
+)
 from bot.slack.memory import Memory
-from bot.slack.questions import LANGUAGES, Why, parse_command
+from bot.slack.questions import Why, parse_command
 from bot.slack.replies import worded
 from bot.slack.services import Asker, Failed
 
@@ -23,10 +35,12 @@ _FRESH: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """A person's own language, "" where it is left to Slack: how it is read and kept. May raise StoreUnavailable."""
+    """What people set for themselves, the last changes, the languages with their names. May raise StoreUnavailable."""
 
-    read: Callable[[str], Awaitable[str]]
-    keep: Callable[[str, str], Awaitable[None]]
+    read: Callable[[str], Awaitable[Own]]
+    keep: Callable[[str, Own], Awaitable[None]]
+    changes: Callable[[], Awaitable[Sequence[LastChange]]]
+    languages: Callable[[], Sequence[tuple[str, str]]]
 
 
 class Home(Part):
@@ -40,11 +54,12 @@ class Home(Part):
     def register(self, app: AsyncApp, floor: Floor) -> None:
         """The tab's event and what can be pressed in it; and from now on a person's own choice goes before Slack's."""
         self._floor, self._seen = floor, Memory(clock=floor.clock)
-        floor.prefer = self._choices.read
+        floor.prefer = self._language
         app.event("app_home_opened")(self.on_opened)
         app.action(REFRESH)(self.on_refresh)
         app.action(ASK)(self.on_ask)
         app.action(LANGUAGE)(self.on_language)
+        app.action(TEAM)(self.on_team)
 
     async def on_opened(self, event: Payload) -> None:
         """Somebody opens the tab (or the messages beside it)."""
@@ -61,9 +76,22 @@ class Home(Part):
         """A person chooses a language."""
         await ack()
         user, picked = body["user"]["id"], str(body["actions"][0]["selected_option"]["value"])
-        await self._choices.keep(user, picked if picked in LANGUAGES else "")
+        known = {code for code, _ in self._choices.languages()}
+        own = await self._choices.read(user)
+        await self._choices.keep(user, replace(own, language=picked if picked in known else ""))
         self._floor.forget_language(user)
         await self._begin(user)
+
+    async def on_team(self, ack: AsyncAck, body: Payload) -> None:
+        """A person chooses whose pods to see."""
+        await ack()
+        user, picked = body["user"]["id"], str(body["actions"][0]["selected_option"]["value"])
+        own = await self._choices.read(user)
+        await self._choices.keep(user, replace(own, team="" if picked == EVERY_TEAM else picked))
+        await self._begin(user)
+
+    async def _language(self, user: str) -> str:
+        return (await self._choices.read(user)).language
 
     async def on_ask(self, ack: AsyncAck, body: Payload) -> None:
         """ "Why?" beside a workload; answered in the direct message, for a tab has no place for it."""
@@ -79,15 +107,21 @@ class Home(Part):
     async def _publish(self, user: str) -> None:
         floor = self._floor
         language = await floor.language_of(user)
-        phrases, chosen = floor.phrases(language), await self._choices.read(user)
+        phrases, choices = floor.phrases(language), self._choices
+        tab = Tab(
+            clusters=None,
+            changes=await choices.changes(),
+            own=await choices.read(user),
+            languages=choices.languages(),
+        )
         seen = self._seen.get(language)
         if seen is None:
-            await publish_home(floor.client, user, home_view(None, phrases, chosen))
+            await publish_home(floor.client, user, home_view(tab, phrases))
             looked = await floor.in_time(self._look(language))
             seen = [ClusterHome(name="", failure=str(looked.code))] if isinstance(looked, Failed) else looked
             if not any(one.failure for one in seen):
                 self._seen.put(language, seen, seconds=_FRESH)
-        await publish_home(floor.client, user, home_view(seen, phrases, chosen))
+        await publish_home(floor.client, user, home_view(replace(tab, clusters=seen), phrases))
 
     async def _answer(self, exchange: Exchange, asked: Why) -> None:
         floor = self._floor

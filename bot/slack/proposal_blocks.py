@@ -12,7 +12,7 @@ import msgspec
 
 from bot.model.diagnosis import Json
 from bot.model.proposals import AuditEntry, Proposal, Purpose, State
-from bot.playbooks import Line, Phrases, Span, clean, plain, shortened, value_line
+from bot.playbooks import Line, Phrases, Span, clean, escape, plain, shortened, value_line
 from bot.slack.blocks import Message, button, notice
 from bot.slack.budget import MODAL_TITLE, Block, plain_object, section, text_object
 from bot.slack.services import Copy, Offered
@@ -177,7 +177,7 @@ def _progress(one: Proposal, phrases: Phrases) -> Iterator[Line]:
     if one.state is State.APPLYING and one.attempt and one.attempt.accepted:
         yield phrases.line("approvals.recreating")
     if isinstance(failure, dict):
-        yield phrases.line(f"approvals.failure.{failure['code']}", message=failure["message"])
+        yield phrases.line(f"approvals.failure.{failure['code']}", message=failure["message"], proposal=one.id)
     if one.facts.get("overwritten"):
         yield phrases.line("approvals.overwritten")
     if isinstance(sight, dict):
@@ -227,12 +227,12 @@ def _people(one: Proposal, phrases: Phrases) -> Iterator[Block]:
 
     yield said("asked", mention(one.requester))
     if one.approvers:
-        at = f" {_date(one.approved_at)}" if one.approved_at else ""
+        at = f" {_date(one.approved_at, phrases)}" if one.approved_at else ""
         yield said("approved", ", ".join(map(mention, one.approvers)) + at)
     if decided := _text(one, "decided_by"):
         yield said("decided", mention(decided))
     if one.state in _WAITING:
-        yield said("until", _date(one.expires_at))
+        yield said("until", _date(one.expires_at, phrases))
 
 
 def _actions(one: Proposal, phrases: Phrases) -> list[Block]:
@@ -294,7 +294,7 @@ def audit_message(entries: Sequence[AuditEntry], phrases: Phrases) -> Message:
 def _entry(entry: AuditEntry, phrases: Phrases) -> Line:
     return phrases.line(
         "approvals.audit.line",
-        at=f"{entry.at:%Y-%m-%d %H:%M:%S} UTC",
+        at=phrases.moment(entry.at),
         event=entry.event,
         actor=entry.actor or "karpenter-bot",
         proposal=entry.proposal,
@@ -317,8 +317,8 @@ def mention(user: str) -> str:
     return f"<@{user}>" if _USER.fullmatch(user) else re.sub(r"[^\w-]", "", user)[:30] or "—"
 
 
-def _date(moment: datetime) -> str:
-    return f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} {{time}}|{moment:%Y-%m-%d %H:%M} UTC>"
+def _date(moment: datetime, phrases: Phrases) -> str:
+    return f"<!date^{int(moment.timestamp())}^{{date_short_pretty}} {{time}}|{escape(phrases.moment(moment))}>"
 
 
 def _text(one: Proposal, name: str) -> str:

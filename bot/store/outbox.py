@@ -87,6 +87,14 @@ async def read_settings(store: Store, channel: str) -> dict[str, Any]:
     return dict(json.loads(found)) if found else {}
 
 
+async def all_settings(store: Store) -> list[tuple[str, dict[str, Any]]]:
+    """Every channel that has set something, with what it has set."""
+    query = sa.select(CHANNELS.c.channel, CHANNELS.c.settings).where(CHANNELS.c.settings != "{}")
+    async with store.reading() as connection:
+        rows = (await connection.execute(query.order_by(CHANNELS.c.channel))).all()
+    return [(row.channel, dict(json.loads(row.settings))) for row in rows]
+
+
 async def write_settings(store: Store, channel: str, settings: dict[str, Any]) -> None:
     """Keeps a channel's settings."""
     text = json.dumps(settings)

@@ -43,6 +43,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "store_up": Measure("gauge", (), "1 when the store answered at last sight."),
     "slack_connected": Measure("gauge", (), "1 while Slack can reach the bot."),
     "leader": Measure("gauge", (), "1 on the replica that watches."),
+    "playbook_problems": Measure("gauge", (), "What is wrong with the operator's own playbooks."),
 }
 
 

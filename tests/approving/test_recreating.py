@@ -110,15 +110,21 @@ async def test_an_answer_that_never_came_is_found_out(
     ours(kube)
 
 
+@pytest.mark.parametrize("answered", [True, False])
 async def test_once_the_old_object_goes_by_our_hand_nothing_stops_the_new_one(
-    store: Store, kube: WritableKube, tmp_path: Path
+    store: Store, kube: WritableKube, tmp_path: Path, *, answered: bool
 ) -> None:
-    """An hour of outage lies between: the approval has lapsed long since, and half a change would be none."""
+    """Its pods take an hour to end: the approval has lapsed long since, and half a change would be none."""
     kube.linger = True
     clock = Clock()
     async with hands_on(kube, tmp_path) as hands:
         await approved(store, hands)
+        kube.silent = 0 if answered else 1
         await worker(store, hands, clock).carry_out("p1")
+        going = await worker(store, hands, clock).carry_out("p1")
+        assert going is not None
+        assert going.attempt is not None
+        assert going.attempt.accepted
         clock.pass_(hours=1)
         kube.let_go()
         done = await worker(store, hands, clock, "b").carry_out("p1")

@@ -1,16 +1,22 @@
 """Who may approve is read from the settings, and nonsense is named; the audit's command reads the configured store."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
+import yaml
 
 from bot.cli import main
 from bot.config import ConfigError, load_config
+from bot.model.diagnosis import Json
 from bot.model.proposals import ApprovalRule
+from bot.remediation.recreation import manifest_of
 from bot.store import ledger, open_store
 from bot.store.ledger import Told
 from tests.remediation.proposals import NOW, PROPOSAL
+from tests.remediation.test_recreation import job
 
 RULES = """
 approvals:
@@ -83,3 +89,25 @@ def test_the_audit_as_json_lines(
     assert main(["audit", "export", "--since", "yesterday"]) == 2
     assert main(["audit", "verify"]) == 0
     assert b"2 entries of 1 proposals, 0 not in order" in capfdbinary.readouterr().out
+
+
+def test_the_object_that_was_deleted_is_printed_for_kubectl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import asyncio  # noqa: PLC0415
+
+    url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    monkeypatch.setenv("KARPENTER_BOT_STORE_URL", url)
+    alteration = replace(PROPOSAL.alteration, before=cast("Json", job()), creates={})
+    recreated = replace(PROPOSAL, id="p2", alteration=alteration)
+
+    async def filled() -> None:
+        async with open_store(url) as store:
+            for one in (PROPOSAL, recreated):
+                await ledger.create(store, one, Told(event="propose", at=NOW))
+
+    asyncio.run(filled())
+    assert main(["audit", "object", "p2"]) == 0
+    assert yaml.safe_load(capfd.readouterr().out) == manifest_of(cast("Json", job()))
+    assert [main(["audit", "object", one]) for one in ("p1", "made-up")] == [3, 3]
+    assert [main(["audit", "object"]), main(["audit", "export", "p2"])] == [2, 2]

@@ -137,6 +137,13 @@ CASES: Final = (
         pod=_on("u7i-6tb.112xlarge", {"memory": "4Ti"}),
     ),
     Case(
+        name="spot-pinned-by-the-pod",
+        cause="capacity-type-not-offered",
+        says="no instance type met all requirements",
+        pools=(node_pool("large-memory", [requirement(CAPACITY_TYPE, "In", "on-demand", "spot")]),),
+        pod=_on("u7i-6tb.112xlarge", {"memory": "4Ti"}, **{CAPACITY_TYPE: "spot"}),
+    ),
+    Case(
         name="efa-on-g5-2xlarge",
         cause="efa-unsupported",
         says=_NO_FIT,

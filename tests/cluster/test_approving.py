@@ -33,11 +33,7 @@ from tests.cluster.cases import CASES, Case
 from tests.cluster.credentials import write_kubeconfig
 from tests.cluster.workbench import Workbench, requirement
 
-pytestmark = [
-    pytest.mark.cluster,
-    # the desk ends while its clients may still keep a connection to EC2 open; the collector closes it when it likes
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.cluster
 
 ANNA: Final = "U0ANNA"
 CLUSTER: Final = "bed"
@@ -101,8 +97,8 @@ class Approving:
     desk: Desk
     service: Service
 
-    async def proposed(self, namespace: str, pod: str) -> Proposal | Copy | Failed:
-        """The best remedy of the pod's answer, proposed."""
+    async def proposed(self, namespace: str, pod: str, remedy: str = "") -> Proposal | Copy | Failed:
+        """The best remedy of the pod's answer, or the first of this id, proposed."""
         diagnosis = await self.desk.diagnosis(CLUSTER, namespace, pod)
         for _ in range(10):  # EC2's first answers take longer than a question does on a busy machine
             if diagnosis.verdict is not Verdict.UNKNOWN:
@@ -111,7 +107,8 @@ class Approving:
             diagnosis = await self.desk.diagnosis(CLUSTER, namespace, pod)
         offers = await self.service.offers(CLUSTER, diagnosis)
         assert offers, (diagnosis.verdict, diagnosis.causes, diagnosis.remedies, diagnosis.missing)
-        return await self.service.propose(offers[0].token, Asker(user=ANNA, channel="C1"), "en")
+        wanted = [offer for offer in offers if remedy in ("", diagnosis.remedies[offer.number].id)]
+        return await self.service.propose(wanted[0].token, Asker(user=ANNA, channel="C1"), "en")
 
     async def approved(self, one: Proposal) -> Proposal:
         """Approved by Anna, and carried out until it has come to an end."""
@@ -174,13 +171,23 @@ def _waiting(bench: Workbench, case: Case) -> str:
     return pod
 
 
-@pytest.mark.parametrize("case", PATCHED, ids=lambda case: case.name)
+SECOND: Final = (("selector-excluded-by-the-pool", "add-requirement-value"),)
+"""What of the seed's remedies is the best of no case: the NodePool's own requirements widened."""
+
+
+@pytest.mark.parametrize(
+    ("case", "remedy"),
+    [
+        *(pytest.param(case, "", id=case.name) for case in PATCHED),
+        *(pytest.param(case, r, id=f"{n}-{r}") for n, r in SECOND for case in CASES if case.name == n),
+    ],
+)
 async def test_a_remedy_is_approved_applied_and_watched_until_the_pod_runs(
-    bench: Workbench, accounts: dict[str, Path], aws: None, tmp_path: Path, case: Case
+    bench: Workbench, accounts: dict[str, Path], aws: None, tmp_path: Path, case: Case, remedy: str
 ) -> None:
     pod = await asyncio.to_thread(_waiting, bench, case)
     async with approving(accounts["writer"], tmp_path) as it:
-        one = await it.proposed(bench.namespace, pod)
+        one = await it.proposed(bench.namespace, pod, remedy)
         assert isinstance(one, Proposal), one
         target = one.alteration.target
         before = bench.api.get(target.api_version, target.kind, target.name, target.namespace)

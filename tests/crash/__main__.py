@@ -1,4 +1,4 @@
-"""`python -m tests.crash [KILLS]`: the long matrix, on SQLite and PostgreSQL; at least so many kills (1,000)."""
+"""`python -m tests.crash [KILLS [STORE]]`: the long matrix, on SQLite and PostgreSQL, or one of them; at least so many kills."""
 
 import os
 import sys
@@ -15,13 +15,13 @@ EVERY = 50
 
 
 def main() -> int:
-    """Half of the kills on each store; what came of them."""
+    """An equal share of the kills on each store; what came of them."""
     wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
-    tallies = {kind: Tally() for kind in ("sqlite", "postgresql")}
+    tallies = {kind: Tally() for kind in sys.argv[2:] or ("sqlite", "postgresql")}
     with tempfile.TemporaryDirectory() as folder, running_postgres() as postgres:
         for kind, tally in tallies.items():
             url = f"sqlite:///{folder}/store.sqlite3" if kind == "sqlite" else postgres.new_database()
-            through(url, Path(folder), tally, (wanted + 1) // 2, kind)
+            through(url, Path(folder), tally, -(-wanted // len(tallies)), kind)
     wrong = [f"{kind}: {one}" for kind, tally in tallies.items() for one in tally.wrong]
     for kind, tally in tallies.items():
         print(f"{kind}: {tally.kills} kills in {tally.runs} runs, at {len(tally.places)} places")

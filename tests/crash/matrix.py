@@ -191,8 +191,8 @@ def matrix(url: str, folder: Path, tally: Tally) -> Iterator[Matrix]:
 
 
 def plan(steps: dict[str, int], seed: int) -> Iterator[Run]:
-    """Every step of every story alone first; then, for ever, pairs that race and die, or one of which lives, and restarts
-    that die, the longer stories more often.
+    """Every step of every story first, of a replica alone, with a restart that dies too; then, for ever, pairs that race and
+    die, or one of which lives, and restarts that die, the longer stories more often.
     """
     chance = random.Random(seed)
 
@@ -201,8 +201,8 @@ def plan(steps: dict[str, int], seed: int) -> Iterator[Run]:
 
     for story, count in steps.items():
         for number in range(1, count + 1):
-            yield Run(story=story, first=(number,))
+            yield Run(story=story, first=(number,), then=(some(story),))
     while True:
         [story] = chance.choices(list(steps), weights=list(steps.values()))
         second = some(story) if chance.random() < 0.7 else 0
-        yield Run(story=story, first=(some(story), second), then=(some(story),))
+        yield Run(story=story, first=(some(story), second), then=(some(story), some(story)))

@@ -110,7 +110,7 @@ def proposal(story: Story, name: str, document: dict[str, Any]) -> Proposal:
     target = ObjectRef(api_version=group, kind=story.kind, namespace="ml", name=name)
     alteration = (_patched if story.kind == "Deployment" else _recreated)(target, document)
     created = now()
-    pod = PROPOSAL.pod if story.watched else replace(PROPOSAL.pod, name="nowhere")
+    pod = PROPOSAL.pod if story.watched else ObjectRef(api_version="v1", kind="Pod", namespace="ml", name="nowhere")
     return replace(
         PROPOSAL,
         id=name,

@@ -134,7 +134,7 @@ def test_the_seeds_remedy_in_both_languages() -> None:
             "ko",
             "`vpc.amazonaws.com/efa` 요청을 8개에서 1개로 줄인다 (`g6e.8xlarge` 유지)",
             "선택지(offering) 2개가 열린다. 가장 싼 것은 `ap-northeast-2a`의 `g6e.8xlarge` spot, 시간당 $2.01, "
-            "온디맨드는 시간당 $5.53 (2025-12-28 기준).",
+            "온디맨드는 시간당 $5.53 (2025.12.28 기준).",
             "수정할 곳: `TrainJob default/llama-3-8b`",
         ),
     ):

@@ -188,3 +188,23 @@ async def test_axe_finds_nothing_that_keeps_anybody_out(playground: Playground, 
     await expect(page.get_by_text("Film", exact=True)).to_be_visible()
     found = await Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
     assert found.violations_count == 0, found.generate_report()
+
+
+async def test_approve_is_pressed_and_the_thread_follows_the_change(playground: Playground) -> None:
+    page = await playground.window()
+    await show(page, "taint-not-tolerated")
+    await expect(page.get_by_role("note")).to_contain_text("simulated")
+    await ask(page, "/karpenter why default/gemma-3-12b-node-0-0-m2vxk")
+    answer = page.get_by_role("article").filter(has_text="What would open a node")
+    await answer.get_by_role("button", name="Propose fix 1").click()
+    modal = page.get_by_role("dialog", name="Propose a change")
+    await expect(modal).to_contain_text("dedicated")
+    await modal.get_by_role("button", name="Ask for approval").click()
+    await answer.get_by_role("button", name="1 reply").click()
+    thread = page.get_by_role("complementary", name="Thread")
+    await thread.get_by_role("button", name="Approve").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Apply it").click()
+    await expect(thread.get_by_text("Done, the pod runs")).to_be_visible(timeout=60_000)
+    await expect(thread.get_by_text("simulated").first).to_be_visible()
+    await expect(thread.get_by_text("Node ready after")).to_be_visible()
+    await show(page, "seed-efa-8-on-g6e-8xlarge")

@@ -7,7 +7,20 @@ import { composer } from "./composer.js";
 
 const $ = (id) => document.getElementById(id);
 const state = { seen: null, place: "", thread: null, user: localStorage.getItem("user") ?? "", socket: null };
-const HOME = "home";
+const HOME = "home", PREVIEW = "preview";
+/** What is real about the cluster, in the language of whoever looks. */
+const TRUTH = {
+  en: {
+    recording: "A recording in memory. Approve changes the copy; the NodeClaim, node and pod that follow are simulated: decided by the bot's own engine, in seconds instead of minutes, and named “simulated”.",
+    live: "A real cluster, only read here: Approve is off, and buttons offer the patch to copy.",
+    changeable: "A real cluster: what is approved here is really changed.",
+  },
+  ko: {
+    recording: "메모리에 있는 녹화본이다. 승인은 사본을 바꾸고, 뒤따르는 NodeClaim·노드·파드는 시뮬레이션이다: 봇 자신의 엔진이 정하고, 몇 분 대신 몇 초에 끝나며, 이름에 “simulated”가 들어간다.",
+    live: "실제 클러스터이며 여기서는 읽기만 한다: 승인은 꺼져 있고 버튼은 복사할 패치를 보여 준다.",
+    changeable: "실제 클러스터이다: 여기서 승인한 것은 실제로 바뀐다.",
+  },
+};
 
 // -- to the bot -----------------------------------------------------------------------------------------------------
 
@@ -63,7 +76,9 @@ function show() {
   menus(seen);
   channels(seen);
   const channel = seen.channels.find((one) => one.id === state.place);
+  $("truth").hidden = state.place === PREVIEW;
   if (channel) conversation(channel);
+  else if (state.place === PREVIEW) showPreview(seen);
   else home(seen);
   thread(seen);
   modals(seen.modals, who, does, $("modals"));
@@ -75,6 +90,9 @@ function menus(seen) {
   options($("alert"), [["", "Choose…"], ...seen.alerts.map((name) => [name, name]), ["paste", "Paste JSON…"]], "");
   const on = seen.recordings.find((one) => one.name === seen.recording);
   $("about").textContent = on?.about ?? "";
+  const truth = TRUTH[document.documentElement.lang] ?? TRUTH.en;
+  $("truth").textContent = truth[seen.kind];
+  $("truth").dataset.kind = seen.kind;
   const ask = `${seen.bot.command} why ${on?.question ?? "my-pod"}`;
   $("hint").replaceChildren("Try ", h("button", { type: "button", class: "suggestion", onclick: () => boxes.channel.put(ask) }, ask),
     ` — or mention @${seen.bot.name}. Enter sends, Shift+Enter breaks the line.`);
@@ -91,7 +109,7 @@ function options(select, pairs, chosen) {
 
 function channels(seen) {
   const entries = [...seen.channels.map((one) => ({ id: one.id, label: one.direct ? one.name : `# ${one.name}` })),
-    { id: HOME, label: `${seen.bot.name} · Home` }];
+    { id: HOME, label: `${seen.bot.name} · Home` }, { id: PREVIEW, label: "Playbook preview" }];
   keep($("channels"), entries.map((one) => ({ ...one, current: one.id === state.place })), (one) => one.id, (one) =>
     h("li", {}, h("button", { type: "button", "aria-current": one.current ? "page" : undefined, onclick: () => go(one.id) }, one.label)));
 }
@@ -101,8 +119,9 @@ function go(place) {
   state.thread = null;
   location.hash = place;
   if (place === HOME) deed({ do: "home" });
+  if (place === PREVIEW) preview({});
   show();
-  (place === HOME ? $("stream") : $("composer-text")).focus();
+  (place === HOME || place === PREVIEW ? $("stream") : $("composer-text")).focus();
 }
 
 function messageOn(one, inThread) {
@@ -140,7 +159,7 @@ function conversation(channel) {
   $("composer-text").placeholder = channel.direct ? `Message ${channel.name}` : `Message #${channel.name}`;
   const replies = (one) => channel.messages.filter((other) => other.thread === one.ts).length;
   const top = channel.messages.filter((one) => !one.thread || one.broadcast).map((one) => ({ ...one, replies: replies(one) }));
-  if ($("stream").firstElementChild?.classList.contains("home")) $("stream").replaceChildren();
+  if ($("stream").firstElementChild?.matches(".home, .preview")) $("stream").replaceChildren();
   draw($("stream"), top, false);
 }
 
@@ -151,6 +170,38 @@ function home(seen) {
   const on = { who, values: new Map(), act: (one, block, choice) => does.click(view.id, one, block, choice) };
   const inside = () => h("div", { class: "home" }, view ? blocks(view.content.blocks, on) : h("p", {}, "Nothing was published yet."));
   keep($("stream"), [{ hash: view?.hash ?? "" }], () => HOME, inside);
+}
+
+// -- playbooks while they are written -------------------------------------------------------------------------------
+
+const wanted = { case: "", language: "" };
+
+function preview(change) {
+  const there = state.seen.preview;
+  const case_ = change.case || wanted.case || (there.cases.includes(state.seen.recording) ? state.seen.recording : there.cases[0]);
+  Object.assign(wanted, { case: case_, language: change.language || wanted.language || document.documentElement.lang });
+  if (!there.languages.includes(wanted.language)) wanted.language = there.languages[0];
+  deed({ do: "preview", ...wanted });
+}
+
+function showPreview(seen) {
+  $("place-name").textContent = "Playbook preview";
+  $("composer").hidden = $("hint").hidden = true;
+  const there = seen.preview;
+  if (!wanted.case) preview({});
+  const choice = (label, values, name) => h("label", {}, `${label} `,
+    h("select", { onchange: (event) => preview({ [name]: event.target.value }) },
+      values.map((one) => h("option", { value: one, selected: one === wanted[name] || undefined }, one))));
+  const on = { who, values: new Map(), act: () => {} };
+  const wrong = [...there.problems, ...(there.shown?.problems ?? [])];
+  const inside = () => h("div", { class: "preview" },
+    h("p", { class: "choices" }, choice("Recorded case", there.cases, "case"), choice("Language", there.languages, "language")),
+    h("p", { class: "small" }, there.folders.length ? `Follows ${there.folders.join(", ")}: save a page and see it here.`
+      : "Start with --playbooks DIR to follow pages of your own; these are the shipped ones."),
+    wrong.length ? h("ul", { class: "trouble", role: "alert" }, wrong.map((one) => h("li", {}, one))) : null,
+    there.shown ? h("p", { class: "small" }, `Said by ${there.shown.pages.join(", ")}`) : null,
+    there.shown ? h("div", { class: "answer" }, blocks(there.shown.blocks, on)) : h("p", {}, "Deciding…"));
+  keep($("stream"), [{ there: JSON.stringify(there), wanted: JSON.stringify(wanted) }], () => PREVIEW, inside);
 }
 
 function thread(seen) {
