@@ -1,5 +1,6 @@
 """What people meet besides commands, wired: the shortcut "Explain this", the Home tab, pictures."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -27,6 +28,8 @@ from bot.store.outcomes import newest
 from bot.store.people import choose_language, chosen_language, keep_own_settings, own_settings
 
 LAST_CHANGES: Final = 5
+
+_PATIENCE: Final = 15.0
 
 
 class Desk(Explaining, Kept, Protocol):
@@ -75,15 +78,19 @@ class People:
             return words.failure(failed.code, failed.facts, phrases)
 
     async def _look(self, language: str) -> Sequence[ClusterHome]:
-        return [await self._cluster(config, language) for config in self._config.clusters]
+        return await asyncio.gather(*(self._cluster(config, language) for config in self._config.clusters))
 
     async def _cluster(self, config: ClusterConfig, language: str) -> ClusterHome:
+        """One cluster of the tab; one that is silent costs the others no more than _PATIENCE."""
         name = config.name or config.context
         try:
-            connected = await self._desk.connected(config)
-            seen = await overview(connected, self._desk.shared, self._desk.place(config))
+            async with asyncio.timeout(_PATIENCE):
+                connected = await self._desk.connected(config)
+                seen = await overview(connected, self._desk.shared, self._desk.place(config))
         except SourceError as error:
             return ClusterHome(name=name, failure=str(error))
+        except TimeoutError:
+            return ClusterHome(name=name, failure=f"no answer within {_PATIENCE:.0f} s")
         return self._worded(name, seen, language)
 
     def _worded(self, name: str, seen: Overview, language: str) -> ClusterHome:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -107,10 +107,21 @@ class Memory:
 
 
 class Keeper(Part):
-    """Puts what clusters tell of their nodes into the store, every few minutes, and drops what is too old."""
+    """Puts what clusters tell of their nodes into the store, every few minutes, and drops what is too old.
 
-    def __init__(self, connecting: Connecting, config: Config, store: Store, clock: Clock = wall_clock) -> None:
+    `leads`: whether this replica is the one that does so.
+    """
+
+    def __init__(
+        self,
+        connecting: Connecting,
+        config: Config,
+        store: Store,
+        clock: Clock = wall_clock,
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._connecting, self._config, self._store, self._clock = connecting, config, store, clock
+        self._leads = leads
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -127,7 +138,7 @@ class Keeper(Part):
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(EVERY)
-            for cluster in self._config.clusters:
+            for cluster in self._config.clusters if self._leads() else ():
                 await self.look(cluster, self._clock())
 
     async def look(self, cluster: ClusterConfig, now: datetime) -> int:

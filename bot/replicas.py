@@ -1,15 +1,13 @@
-"""What lets several processes be one bot: questions in the store, evidence in the store, and one who watches."""
+"""What lets several processes be one bot: questions in the store, and evidence in the store."""
 
 import asyncio
 import logging
 import os
 import socket
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import msgspec
@@ -17,15 +15,10 @@ import msgspec
 from bot.playbooks import Rendered
 from bot.slack.floor import Part
 from bot.store import Store, answers, deliveries, questions
-from bot.telemetry.measures import state
+from bot.store.clock import SharedClock
 
 LOG: Final = logging.getLogger(__name__)
-LEASE: Final = "karpenter-bot-watcher"
-_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _HOURLY: Final = 3600.0
-_LEASE_SECONDS: Final = 15.0
-_RENEW_SECONDS: Final = 10.0
-_RETRY_SECONDS: Final = 2.0
 
 
 def own_name() -> str:
@@ -37,15 +30,17 @@ class StoreBook:
     """Questions in work, in the store (bot.slack.handover.Book)."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime], owner: str = "") -> None:
-        self._store, self._clock, self.owner = store, clock, owner or own_name()
+        self._store, self.owner = store, owner or own_name()
+        self._clock = clock if isinstance(clock, SharedClock) else SharedClock(store, clock)
 
     async def keep(self, question_id: str, asked: bytes) -> bool:
         """Ours now, unless this delivery was ever taken before, by whomever."""
-        now = self._clock()
         question = questions.Question(id=question_id, asked=asked)
-        return await deliveries.first_time(self._store, f"question {question_id}", now) and await questions.keep(
-            self._store, question, self.owner, now
-        )
+        return await questions.keep(self._store, question, self.owner, self._clock())
+
+    async def first(self, delivery: str) -> bool:
+        """Ours to deal with; False when a replica has taken it before."""
+        return await deliveries.first_time(self._store, delivery[:255], self._clock())
 
     async def shown(self, question_id: str, message_ts: str) -> None:
         """Its message is there."""
@@ -55,8 +50,13 @@ class StoreBook:
         """It is answered."""
         await questions.finish(self._store, question_id)
 
+    async def again(self, question_id: str) -> None:
+        """Free for anybody, after a lease's time."""
+        await questions.put_back(self._store, question_id, self._clock())
+
     async def lost(self, most: int) -> Sequence[tuple[str, bytes, str]]:
         """Renews our leases, then takes over what is nobody's."""
+        await self._clock.agree()
         await questions.renew(self._store, self.owner, self._clock())
         if not most:
             return ()
@@ -107,53 +107,3 @@ class Housekeeping(Part):
             except Exception as error:
                 LOG.warning("old rows stay for now: %s", error)
             await asyncio.sleep(_HOURLY)
-
-
-class Leadership:
-    """One of several replicas, agreed on by a Kubernetes Lease (the official client's election).
-
-    `leads` is a coroutine function that runs while this replica leads, and is cancelled when it no longer does. A replica
-    that is not in a cluster, or alone, leads.
-    """
-
-    def __init__(self, leads: Callable[[], Awaitable[None]], *, identity: str, namespace: str = "") -> None:
-        self._leads, self._identity = leads, identity
-        self._namespace = namespace or own_namespace()
-
-    async def run(self, api_client: Any) -> None:  # noqa: ANN401 (most of the package is without types)
-        """Stands for election for ever; a server that does not answer costs the lead, not the process."""
-        from kubernetes.aio.leaderelection import electionconfig, leaderelection  # noqa: PLC0415 (1 s of imports)
-        from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock  # noqa: PLC0415
-
-        while True:
-            lock = LeaseLock(LEASE, self._namespace, self._identity, api_client)
-            config = electionconfig.Config(
-                lock, _LEASE_SECONDS, _RENEW_SECONDS, _RETRY_SECONDS, self._led, self._stopped
-            )
-            try:
-                await leaderelection.LeaderElection(config).run()
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:  # the package lets a broken connection through
-                LOG.warning("the lease cannot be held: %s", error)
-            finally:
-                state("leader", 0)
-            await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _led(self) -> None:
-        LOG.info("%s watches", self._identity)
-        state("leader", 1)
-        with suppress(asyncio.CancelledError):
-            await self._leads()
-
-    async def _stopped(self) -> None:
-        LOG.info("%s watches no more", self._identity)
-
-
-def own_namespace() -> str:
-    """The namespace that this pod runs in; "" outside of a cluster."""
-    if named := os.environ.get("POD_NAMESPACE", ""):
-        return named
-    with suppress(OSError):
-        return _NAMESPACE.read_text("utf-8").strip()
-    return ""

@@ -23,6 +23,7 @@ from bot.config import ClusterConfig, Config, ConfigError, SlackConfig, load_con
 from bot.departing import why_gone
 from bot.digest import Digest
 from bot.failures import failed
+from bot.leading import Leadership, leadership
 from bot.market_verbs import market_verbs
 from bot.model.diagnosis import Diagnosis
 from bot.people import People
@@ -47,6 +48,7 @@ from bot.sources.pod_search import PodQuestion
 from bot.sources.regions import region_of_zone
 from bot.store import Store, StoreUnavailable, open_store
 from bot.store.answers import keep_answer, kept_answer
+from bot.store.clock import SharedClock
 from bot.telemetry.logs import start_logging
 from bot.telemetry.measures import count, stage
 from bot.telemetry.tracing import start_tracing, stop_tracing
@@ -261,6 +263,7 @@ class Bot:
     desk: Desk
     changes: Service
     alerts: AlertThreads
+    leadership: Leadership
 
 
 def verbs(bot: Bot) -> Mapping[str, Verb]:
@@ -278,10 +281,11 @@ def parts(bot: Bot) -> Sequence[Part]:
     """The features with listeners, routes or work of their own, in the order in which they start."""
     people = People(bot.config, bot.playbooks, bot.store, bot.desk)
     follow = (Following(bot.playbooks),) if isinstance(bot.playbooks, FollowedPlaybooks) else ()
-    return (Proposals(bot.changes), bot.alerts, Keeper(bot.desk, bot.config, bot.store), *people.parts(), *follow)
+    keeper = Keeper(bot.desk, bot.config, bot.store, leads=bot.leadership.leads)
+    return (Proposals(bot.changes), bot.alerts, keeper, *people.parts(), *follow)
 
 
-def _changes(config: Config, playbooks: Playbooks, store: Store, desk: Desk) -> Service:
+def _changes(config: Config, playbooks: Playbooks, store: Store, desk: Desk, clock: app.Clock) -> Service:
     """Approve-to-apply, on the desk's connections."""
     approvals = config.approvals
     terms = Terms(
@@ -290,7 +294,7 @@ def _changes(config: Config, playbooks: Playbooks, store: Store, desk: Desk) -> 
         verify_minutes=approvals.verify_minutes,
     )
     clusters = WordedClusters(desk.diagnosis, desk.connection, desk.price, playbooks)
-    return Service(store, clusters, terms, app.wall_clock)
+    return Service(store, clusters, terms, clock)
 
 
 @asynccontextmanager
@@ -307,19 +311,31 @@ async def built(
     """
     async with open_store(config.store.url) as store:
         desk = Desk(config, playbooks, ec2, store=store)
-        book = StoreBook(store, app.wall_clock)
+        clock = SharedClock(store, app.wall_clock)
+        await clock.agree()
+        book = StoreBook(store, clock)
         preparing = asyncio.create_task(desk.prepare())
         try:
-            changes = _changes(config, playbooks, store, desk)
+            changes = _changes(config, playbooks, store, desk, clock)
             desk.offers = changes.offers
-            alerts = alert_threads(config, playbooks, store, desk)
-            digest = Digest(store, desk, config, playbooks, app.wall_clock)
+            leading = leadership(config, book.owner)
+            alerts = alert_threads(config, playbooks, store, desk, clock, leading.leads)
+            digest = Digest(store, desk, config, playbooks, clock, leads=leading.leads)
             desk.noted = digest.waits.noted
-            bot = Bot(config=config, playbooks=playbooks, store=store, desk=desk, changes=changes, alerts=alerts)
+            bot = Bot(
+                config=config,
+                playbooks=playbooks,
+                store=store,
+                desk=desk,
+                changes=changes,
+                alerts=alerts,
+                leadership=leading,
+            )
             yield serving.Behind(
                 services=desk,
                 verbs=verbs(bot),
-                parts=(*parts(bot), digest, Housekeeping(store, app.wall_clock)),
+                # who watches is settled last and given up last: when the others have ended their rounds
+                parts=(Housekeeping(store, clock), *parts(bot), digest, leading),
                 watch=operations.watch(config, store, desk, tokens),
                 handover=Handover(book),
             )

@@ -5,7 +5,7 @@ them, `endings` looks after them, `receiver` takes Alertmanager's webhook, `sett
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,7 +34,10 @@ _FORGET_EVERY: Final = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerting:
-    """What alert threads are built from. `channel` is where webhooks and watch mode post; seconds are those of the loops."""
+    """What alert threads are built from. `channel` is where webhooks and watch mode post; seconds are those of the loops.
+
+    `leads`: whether this replica looks after incidents and watches; what comes in, all take.
+    """
 
     store: Store
     clusters: Clusters
@@ -44,6 +47,7 @@ class Alerting:
     channel: str = ""
     watch_minutes: float = 0.0
     look_seconds: float = 60.0
+    leads: Callable[[], bool] = lambda: True
 
 
 class AlertThreads(Part):
@@ -103,6 +107,8 @@ class AlertThreads(Part):
         given = self._given
         while True:
             await asyncio.sleep(given.look_seconds)
+            if not given.leads():
+                continue
             try:
                 await endings.round()
                 if given.watch_minutes and given.channel:

@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.alerting.settings import ChannelSettings
 from bot.app import Clock
 from bot.slack.exchange import BLOCKS_REFUSED
+from bot.slack.marked import find_marked
 from bot.store import Store, outbox
 from bot.store.incidents import Incident
 
@@ -136,21 +137,14 @@ class Outbox:
     async def _look_for(self, incident: Incident) -> str:
         """The ts of the message with this incident's id, if there is one."""
         since = incident.posting_since or incident.opened_at
-        arguments: dict[str, Any] = {"channel": incident.channel, "include_all_metadata": True, "limit": 200}
-        arguments["oldest"] = f"{(since - timedelta(seconds=90)).timestamp():.6f}"
-        method = "conversations.history"
-        if incident.thread_ts:
-            method, arguments["ts"] = "conversations.replies", incident.thread_ts
-        cursor = ""
-        while True:
-            page = {**arguments, "cursor": cursor} if cursor else arguments
-            answer = await self._client.api_call(method, http_verb="GET", params=page)
-            for message in answer.get("messages") or ():
-                if _incident_of(message) == incident.id:
-                    return str(message["ts"])
-            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
-            if not cursor:
-                return ""
+        oldest = f"{(since - timedelta(seconds=90)).timestamp():.6f}"
+        return await find_marked(
+            self._client,
+            incident.channel,
+            incident.thread_ts,
+            lambda metadata: _incident_of(metadata) == incident.id,
+            oldest=oldest,
+        )
 
     async def _refused(self, incident: Incident, error: SlackApiError) -> None:
         """429: after the time that Slack names, for the whole channel. What never works is given up, said in the log."""
@@ -167,8 +161,7 @@ class Outbox:
             await outbox.not_sent(self._store, incident, now + PACE, now + _SOON, certain=status < 500)
 
 
-def _incident_of(message: Mapping[str, Any]) -> str:
-    metadata = message.get("metadata") or {}
+def _incident_of(metadata: Mapping[str, Any]) -> str:
     if metadata.get("event_type") != EVENT_TYPE:
         return ""
     return str((metadata.get("event_payload") or {}).get("incident") or "")

@@ -1,5 +1,7 @@
 """Alert threads over the serving bot's desk, store and words."""
 
+from collections.abc import Callable
+
 from bot import app
 from bot.alerting import Alerting, AlertThreads
 from bot.alerting.clusters import Desk, DeskClusters
@@ -9,8 +11,10 @@ from bot.playbooks import Playbooks, Rendered, render_explanation
 from bot.store import Store
 
 
-def alert_threads(config: Config, playbooks: Playbooks, store: Store, desk: Desk) -> AlertThreads:
-    """The part that answers alerts."""
+def alert_threads(
+    config: Config, playbooks: Playbooks, store: Store, desk: Desk, clock: app.Clock, leads: Callable[[], bool]
+) -> AlertThreads:
+    """The part that answers alerts. `clock` is the store's, `leads` whether this replica is the one that watches."""
 
     def explain(text: str, language: str) -> Rendered | None:
         found = explain_text(text, None, app.wall_clock())
@@ -21,9 +25,10 @@ def alert_threads(config: Config, playbooks: Playbooks, store: Store, desk: Desk
             store=store,
             clusters=DeskClusters(config, desk),
             explain=explain,
-            clock=app.wall_clock,
+            clock=clock,
             token=config.alerts.token,
             channel=config.alerts.channel,
             watch_minutes=config.alerts.watch_minutes,
+            leads=leads,
         )
     )

@@ -6,7 +6,7 @@ the message goes out through the incidents' outbox, once across all replicas, ne
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
@@ -38,7 +38,7 @@ KEY: Final = "digest:"
 
 
 class Digest(Part):
-    """Looks after waits every minute and sends what is due."""
+    """Looks after waits every minute and sends what is due. `leads`: whether this replica is the one that does so."""
 
     def __init__(
         self,
@@ -49,9 +49,10 @@ class Digest(Part):
         clock: Clock,
         *,
         seconds: float = EVERY,
+        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store, self._config, self._playbooks, self._clock = store, config, playbooks, clock
-        self._seconds = seconds
+        self._seconds, self._leads = seconds, leads
         self.waits = Waits(store, connecting, config, clock)
         self._task: asyncio.Task[None] | None = None
 
@@ -68,14 +69,18 @@ class Digest(Part):
 
     async def _run(self) -> None:
         while True:
-            try:
-                await counting_since(self._store, self._clock())
-                await self.waits.round()
-                await self.send_due()
-                await forget_waits(self._store, self._clock())
-            except Exception:
-                LOG.exception("the digest stumbled; it goes on")
+            if self._leads():
+                await self._round()
             await asyncio.sleep(self._seconds)
+
+    async def _round(self) -> None:
+        try:
+            await counting_since(self._store, self._clock())
+            await self.waits.round()
+            await self.send_due()
+            await forget_waits(self._store, self._clock())
+        except Exception:
+            LOG.exception("the digest stumbled; it goes on")
 
     async def send_due(self) -> None:
         """Gives the outbox every channel's digest that is due and was not given yet. Raises StoreUnavailable."""

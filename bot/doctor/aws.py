@@ -1,11 +1,11 @@
 """Whether AWS lets the bot ask what it asks: EC2 by dry run, the services that know none by the smallest question."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
+from bot.doctor.clocks import skew
 from bot.doctor.findings import Finding, State
 from bot.sources.aws import Account, Clients, why_not
 from bot.sources.ec2_calls import CALLS, Call
@@ -31,12 +31,21 @@ def examine_aws(
     except Exception as error:  # botocore's errors have no common base worth naming
         why = why_not(error, "sts:AssumeRole" if account.role_arn else "sts:GetCallerIdentity")
         fix = "aws-network" if "does not answer" in why else "aws-credentials"
-        return [Finding(area=area, subject="credentials", state=State.PROBLEM, found=why, fix=fix)]
+        wrong = Finding(area=area, subject="credentials", state=State.PROBLEM, found=why, fix=fix)
+        # AWS takes no signature of a clock that is far off: then that is what is to be mended
+        off = skew(_date(getattr(error, "response", None)), now(), "AWS", area)
+        return [wrong, *(finding for finding in off if finding.state is not State.OK)]
     identity = Finding(area=area, subject="credentials", state=State.OK, found=str(told.get("Arn", "")))
-    dated = told.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     calls = {call.action: call for call in CALLS if call.service != "sts"}  # who we are was told above
     actions = [_action(clients, call, region, account, area) for call in calls.values()]
-    return [identity, *skew(dated, now(), "AWS", area), *actions]
+    return [identity, *skew(_date(told), now(), "AWS", area), *actions]
+
+
+def _date(answer: object) -> str:
+    """The `Date` of one of boto3's answers, or of an error's."""
+    metadata = answer.get("ResponseMetadata") if isinstance(answer, Mapping) else None
+    headers = metadata.get("HTTPHeaders") if isinstance(metadata, Mapping) else None
+    return str(headers.get("date", "")) if isinstance(headers, Mapping) else ""
 
 
 def _action(clients: Clients, call: Call, region: str, account: Account, area: str) -> Finding:
@@ -50,23 +59,8 @@ def _action(clients: Clients, call: Call, region: str, account: Account, area: s
         if code == DRY:
             return Finding(area=area, subject=call.action, state=State.OK)
         why = why_not(error, call.action)
-        fix = "iam" if code in _DENIED else "aws-network" if "does not answer" in why else ""
+        fix = "iam" if code in _DENIED else "aws-network" if "does not answer" in why else "aws-other"
         return Finding(
             area=area, subject=call.action, state=State.PROBLEM, found=why, fix=fix, facts={"action": call.action}
         )
     return Finding(area=area, subject=call.action, state=State.OK)
-
-
-def skew(dated: str, now: datetime, whose: str, area: str) -> Iterable[Finding]:
-    """How far this clock is from another's `Date` header; nothing where there is none."""
-    try:
-        apart = abs((now - parsedate_to_datetime(dated)).total_seconds())
-    except (TypeError, ValueError):
-        return []
-    if apart < 30:
-        return [Finding(area=area, subject="clock", state=State.OK, found=f"{apart:.0f} s off {whose}")]
-    state = State.OPTIONAL if apart < 240 else State.PROBLEM
-    facts = {"seconds": f"{apart:.0f}", "whose": whose}
-    return [
-        Finding(area=area, subject="clock", state=state, found=f"{apart:.0f} s off {whose}", fix="clock", facts=facts)
-    ]

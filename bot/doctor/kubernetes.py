@@ -2,17 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import yaml
 
+from bot.doctor.clocks import skew
 from bot.doctor.findings import Finding, State
+from bot.leading import LEASE
 from bot.sources.errors import CredentialsExpired, ReadFailed, SourceError
 
 REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-LEASE: Final = "karpenter-bot-watcher"
 _AT_ONCE: Final = 8
 
 
@@ -20,6 +22,9 @@ class Api(Protocol):
     """What the doctor needs of a connection."""
 
     async def request(self, method: str, path: str, *, body: object = None) -> bytes: ...
+    async def date(self) -> str:
+        """The server's `Date`, "" where it tells none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -66,6 +71,17 @@ def lease_rights(namespace: str) -> Iterator[Right]:
         yield Right(group=group, resource="leases", verb=verb, namespace=namespace, name=LEASE)
 
 
+async def examine_server(api: Api, cluster: str, now: Callable[[], datetime]) -> list[Finding]:
+    """Whether the API server answers, and whether its clock and ours agree: tokens live by it, and so do ages in answers."""
+    area = f"cluster {cluster}"
+    try:
+        dated = await api.date()
+    except (SourceError, ReadFailed) as error:
+        return [_silent(cluster, error)]
+    answers = Finding(area=area, subject="API server", state=State.OK)
+    return [answers, *skew(dated, now(), "Kubernetes", area)]
+
+
 async def examine_rights(api: Api, cluster: str, rights: Iterable[Right], manifest: str) -> list[Finding]:
     """One finding for each right. A cluster that cannot be asked is one finding."""
     turns = asyncio.Semaphore(_AT_ONCE)
@@ -75,16 +91,15 @@ async def examine_rights(api: Api, cluster: str, rights: Iterable[Right], manife
             return _finding(right, cluster, await _allowed(api, right), manifest)
 
     try:
-        await api.request("GET", "/version")
-        return [
-            Finding(area=f"cluster {cluster}", subject="API server", state=State.OK),
-            *await asyncio.gather(*map(examine, sorted(set(rights)))),
-        ]
+        return list(await asyncio.gather(*map(examine, sorted(set(rights)))))
     except (SourceError, ReadFailed) as error:
-        fix = "credentials" if isinstance(error, CredentialsExpired) else "cluster"
-        return [
-            Finding(area=f"cluster {cluster}", subject="API server", state=State.PROBLEM, found=str(error), fix=fix)
-        ]
+        return [_silent(cluster, error)]
+
+
+def _silent(cluster: str, error: Exception) -> Finding:
+    fix = "credentials" if isinstance(error, CredentialsExpired) else "cluster"
+    area = f"cluster {cluster}"
+    return Finding(area=area, subject="API server", state=State.PROBLEM, found=str(error), fix=fix)
 
 
 async def _allowed(api: Api, right: Right) -> bool:

@@ -14,7 +14,7 @@ from bot import app
 from bot.config import ClusterConfig, Config
 from bot.doctor.aws import examine_aws
 from bot.doctor.findings import Finding, State
-from bot.doctor.kubernetes import Right, examine_rights, lease_rights, rights_of
+from bot.doctor.kubernetes import Right, examine_rights, examine_server, lease_rights, rights_of
 from bot.doctor.slack import examine_slack
 from bot.operations import store_check
 from bot.packaged import own_playbooks, shipped_playbooks, shipped_roles
@@ -76,10 +76,11 @@ async def _kubernetes(examination: Examination, config: ClusterConfig, place: ap
             Finding(area=f"cluster {name}", subject="API server", state=State.PROBLEM, found=str(error), fix="cluster")
         ]
     async with api:
-        found = await examine_rights(api, name, _rights(examination), READ)
+        found = await examine_server(api, name, examination.clock)
         if found[0].state is State.OK:
             text = shipped_roles()["rbac-read-optional.yaml"]
-            found += (await examine_rights(api, name, rights_of(text, optional=True), OPTIONAL))[1:]
+            found += await examine_rights(api, name, _rights(examination), READ)
+            found += await examine_rights(api, name, rights_of(text, optional=True), OPTIONAL)
     return found
 
 

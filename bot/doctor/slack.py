@@ -2,40 +2,28 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.doctor.aws import skew
+from bot.doctor.clocks import skew
 from bot.doctor.findings import Finding, State
+from bot.slack.keys import Entrance
 
 AREA: Final = "Slack"
 
 
-class Secrets(Protocol):
-    """Slack's side of the settings."""
-
-    @property
-    def mode(self) -> str: ...
-    @property
-    def bot_token(self) -> str: ...
-    @property
-    def app_token(self) -> str: ...
-    @property
-    def signing_secret(self) -> str: ...
-
-
 async def examine_slack(
-    client: AsyncWebClient, secrets: Secrets, scopes: Mapping[str, bool], now: Callable[[], datetime]
+    client: AsyncWebClient, keys: Entrance, scopes: Mapping[str, bool], now: Callable[[], datetime]
 ) -> list[Finding]:
     """The bot token, its scopes (by name: whether the bot cannot do without), the way in, and the clock."""
-    way = await _socket(client, secrets.app_token) if secrets.mode == "socket" else _signed(secrets.signing_secret)
-    if not secrets.bot_token:
+    way = await _socket(client, keys.app_token) if keys.mode == "socket" else _signed(keys.signing_secret)
+    if not keys.bot_token:
         return [_wrong("bot token", "there is none", "bot-token"), way]
     try:
-        me = await client.auth_test(token=secrets.bot_token)
+        me = await client.auth_test(token=keys.bot_token)
     except (SlackApiError, SlackClientError, aiohttp.ClientError, TimeoutError) as error:
         return [_wrong("bot token", _word(error), "bot-token"), way]
     headers = {name.lower(): value for name, value in me.headers.items()}

@@ -15,7 +15,9 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from bot.model.diagnosis import Json
 from bot.playbooks.sheet import Chart
 from bot.slack.blocks import Message
+from bot.slack.client import ONCE
 from bot.slack.dialogs import simpler
+from bot.slack.marked import find_marked, mark_of
 from bot.slack.sheets import has_chart, without_chart
 
 LOG: Final = logging.getLogger(__name__)
@@ -28,12 +30,20 @@ BLOCKS_REFUSED: Final = frozenset(
 AS_WRITTEN: Final[Mapping[str, Any]] = {"parse": "none", "unfurl_links": False, "unfurl_media": False}
 
 
-class Refused(Exception):  # noqa: N818 (Slack's answer, not this program's failure)
-    """Slack did not do what it was asked. `code` is Slack's word for why; no message content is in it."""
+_PASSING: Final = frozenset({"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"})
 
-    def __init__(self, method: str, code: str) -> None:
+
+class Refused(Exception):  # noqa: N818 (Slack's answer, not this program's failure)
+    """Slack did not do what it was asked. `code` is Slack's word for why; no message content is in it.
+
+    `passing`: Slack or the way to it is in trouble, so that the same may go through later. `unknown`: it may have gone
+    through already.
+    """
+
+    def __init__(self, method: str, code: str, *, passing: bool = False, unknown: bool = False) -> None:
         super().__init__(f"{method}: {code}")
-        self.code = code
+        self.code, self.unknown = code, unknown
+        self.passing = passing or unknown or code in _PASSING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +65,19 @@ class Place:
 
 
 class Exchange:
-    """One question's messages: progress first, then something in its place. Every method raises Refused at worst."""
+    """One question's messages: progress first, then something in its place. Every method raises Refused at worst.
+
+    `mark`: the question's id, for its message to be found by whoever takes it over.
+    """
 
     def __init__(
-        self, client: AsyncWebClient, place: Place, on_posted: Callable[[str], Awaitable[None]] | None = None
+        self,
+        client: AsyncWebClient,
+        place: Place,
+        on_posted: Callable[[str], Awaitable[None]] | None = None,
+        mark: str = "",
     ) -> None:
-        self._client, self._place, self._on_posted = client, place, on_posted
+        self._client, self._place, self._on_posted, self._mark = client, place, on_posted, mark
         self._ts = place.ts
         self._charted = False
 
@@ -74,6 +91,8 @@ class Exchange:
         try:
             await self._put(message)
         except Refused as refused:
+            if self._comes_again(refused):
+                return  # the answer will say it all
             if not self._place.response_url:
                 raise
             LOG.info("answering through the response_url: %s", refused)
@@ -86,9 +105,27 @@ class Exchange:
             ways.append(lambda: self._post(message))
         if self._place.response_url:
             ways.append(lambda: self._respond(message, in_channel=True))
-        await _first_of(ways)
+        await self._first_of(ways)
         if message.chart is not None and not self._charted:
             await self._upload(message.chart)
+
+    def _comes_again(self, refused: Refused) -> bool:
+        """Whether it is left to a later try, in the same message: for a question that is written down, in passing trouble."""
+        return refused.passing and bool(self._mark)
+
+    async def _first_of(self, ways: Sequence[Callable[[], Awaitable[None]]]) -> None:
+        """Goes the ways in order until Slack takes one. Raises the last one's Refused, or what is to be tried again."""
+        *others, last = ways
+        for way in others:
+            try:
+                await way()
+            except Refused as refused:
+                if self._comes_again(refused):
+                    raise
+                LOG.info("trying another way to answer: %s", refused)
+            else:
+                return
+        await last()
 
     async def _upload(self, chart: Chart) -> None:
         """The picture of a chart that this workspace refused, below the answer; the words have said it all already."""
@@ -145,25 +182,41 @@ class Exchange:
         self._ts = ""
 
         async def send(version: Message) -> None:
-            self._ts = await self._send("chat.postMessage", version)
+            self._ts = await (self._send_marked(version) if self._mark else self._send("chat.postMessage", version))
             if self._on_posted:
                 await self._on_posted(self._ts)
 
         self._charted = has_chart(await in_some_form(message, send))
+
+    async def _send_marked(self, message: Message) -> str:
+        """Posts a message that can be found by its mark: where it is not known whether it was posted, it is looked for."""
+        marked = {"metadata": mark_of(self._mark)}
+        try:
+            return await self._send("chat.postMessage", message, **marked)
+        except Refused as refused:
+            if not refused.unknown:
+                raise
+            LOG.info("looking for a message of which Slack's answer was lost: %s", refused)
+        place, mine = self._place, mark_of(self._mark)
+        looked = find_marked(self._client, place.channel, place.thread_ts, lambda metadata: metadata == mine, pages=5)
+        return str(await called("conversations.history", looked)) or await self._send(
+            "chat.postMessage", message, **marked
+        )
 
     async def _withdraw(self) -> None:
         if self._ts:
             with suppress(Refused):
                 await self._send("chat.delete", None, ts=self._ts)
 
-    async def _send(self, method: str, message: Message | None, **more: str) -> str:
+    async def _send(self, method: str, message: Message | None, **more: object) -> str:
         """Calls a method on this place. chat.update parses names unless told not to, so that all are told."""
         arguments: dict[str, object] = {"channel": self._place.channel, **more}
         if message:
             arguments |= {**message.as_json(), **AS_WRITTEN}
         if self._place.thread_ts and "ts" not in more:
             arguments["thread_ts"] = self._place.thread_ts
-        return str((await called(method, self._client.api_call(method, json=arguments))).get("ts", ""))
+        once = {"headers": {ONCE: "1"}} if "metadata" in more else {}
+        return str((await called(method, self._client.api_call(method, json=arguments, **once))).get("ts", ""))
 
     async def _respond(self, message: Message, *, in_channel: bool, anew: bool = False) -> None:
         place = self._place
@@ -189,10 +242,11 @@ class Exchange:
             try:
                 response = await webhook.send_dict(body)
             except (aiohttp.ClientError, TimeoutError, SlackClientError) as error:
-                raise Refused("response_url", type(error).__name__) from None
+                raise Refused("response_url", type(error).__name__, passing=True) from None
             if response.status_code != 200:
                 words = (word for word in BLOCKS_REFUSED if word in response.body)
-                raise Refused("response_url", next(words, f"HTTP {response.status_code}"))
+                passing = response.status_code == 429 or response.status_code >= 500
+                raise Refused("response_url", next(words, f"HTTP {response.status_code}"), passing=passing)
 
         self._charted = has_chart(await in_some_form(message, send))
 
@@ -214,19 +268,6 @@ async def in_some_form(message: Message, send: Callable[[Message], Awaitable[obj
     bare = Message(text=message.text)
     await send(bare)
     return bare
-
-
-async def _first_of(ways: Sequence[Callable[[], Awaitable[None]]]) -> None:
-    """Goes the ways in order until Slack takes one. Raises the last one's Refused."""
-    *others, last = ways
-    for way in others:
-        try:
-            await way()
-        except Refused as refused:
-            LOG.info("trying another way to answer: %s", refused)
-        else:
-            return
-    await last()
 
 
 async def open_modal(client: AsyncWebClient, trigger_id: str, view: Mapping[str, Json]) -> str:
@@ -258,6 +299,9 @@ async def called(method: str, call: Awaitable[Any]) -> Any:  # noqa: ANN401 (Sla
     except SlackApiError as error:
         said = getattr(error.response, "data", None)  # text where a proxy, and not Slack, has answered
         code = said.get("error") if isinstance(said, dict) else None
-        raise Refused(method, str(code or "unknown_error")) from None
+        status = getattr(error.response, "status_code", 0)
+        unknown = isinstance(status, int) and status >= 500
+        raise Refused(method, str(code or "unknown_error"), passing=status == 429, unknown=unknown) from None
     except (aiohttp.ClientError, TimeoutError, OSError, SlackClientError) as error:
-        raise Refused(method, type(error).__name__) from None
+        unknown = not isinstance(error, aiohttp.ClientConnectorError)
+        raise Refused(method, type(error).__name__, passing=True, unknown=unknown) from None

@@ -94,7 +94,7 @@ class Floor:
     async def begin(self, place: Place, work: Callable[[Exchange], Awaitable[None]], *, question_id: str = "") -> None:
         """Starts tracked work; when there is too much of it, says so. `question_id`: of one that is written down."""
         noted = partial(self.handover.shown, question_id) if self.handover and question_id else None
-        exchange = Exchange(self.client, place, noted)
+        exchange = Exchange(self.client, place, noted, question_id)
         started = self.work.start(self._guarded(exchange, work, question_id))
         state("working", len(self.work))
         if not started:
@@ -149,8 +149,12 @@ class Floor:
     async def _guarded(self, exchange: Exchange, work: Callable[[Exchange], Awaitable[None]], question_id: str) -> None:
         """Whatever goes wrong becomes an answer: a sentence and a reference, while the log has the rest."""
         with request(question_id[:8]), span("request"):
-            await self._spoken(exchange, work, others_finish=bool(self.handover and question_id))
-            await self._done(question_id)
+            outlives = bool(self.handover and self.handover.outlives(question_id))
+            shown = await self._spoken(exchange, work, others_finish=outlives)
+            if shown or not outlives or self.handover is None:
+                await self._done(question_id)
+            else:
+                await self.handover.again(question_id)
         # this work still counts itself
         state("working", len(self.work) - 1)
 
@@ -160,19 +164,22 @@ class Floor:
 
     async def _spoken(
         self, exchange: Exchange, work: Callable[[Exchange], Awaitable[None]], *, others_finish: bool
-    ) -> None:
+    ) -> bool:
+        """Whether that is the end of it; False where Slack could not be told for the moment."""
         began = time.perf_counter()
         try:
             await work(exchange)
             took("answer_seconds", time.perf_counter() - began)
         except Refused as refused:
             LOG.warning("could not be shown: %s", refused)
+            return not refused.passing
         except asyncio.CancelledError:
             if not others_finish:
                 await self._last_words(exchange, "restarting")
             raise
         except Exception:
             await self._last_words(exchange, "internal", reference=logged())
+        return True
 
     async def _last_words(self, exchange: Exchange, code: str, **facts: object) -> None:
         with suppress(Exception):

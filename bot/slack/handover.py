@@ -33,6 +33,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     thread_ts: str = ""
     response_url: str = ""
     discreet: bool = False
+    ts: str = ""
+    replaces: bool = False
 
     @property
     def place(self) -> Place:
@@ -41,7 +43,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             channel=self.channel,
             user=self.user,
             thread_ts=self.thread_ts,
+            ts=self.ts,
             response_url=self.response_url,
+            replaces=self.replaces,
             discreet=self.discreet,
         )
 
@@ -61,8 +65,16 @@ class Book(Protocol):
         """Ours now; False when it was taken before."""
         ...
 
+    async def first(self, delivery: str) -> bool:
+        """Ours to deal with; False when it was taken before."""
+        ...
+
     async def shown(self, question_id: str, message_ts: str) -> None: ...
     async def finish(self, question_id: str) -> None: ...
+    async def again(self, question_id: str) -> None:
+        """Not finished: whoever looks next, later, begins anew."""
+        ...
+
     async def lost(self, most: int) -> Sequence[tuple[str, bytes, str]]:
         """Renews what is ours, takes over what is nobody's: (id, asked, message_ts)."""
         ...
@@ -78,6 +90,12 @@ class Handover:
         self._resume: Callable[[Lost], Awaitable[None]] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._ending = False
+        self._here_alone: set[str] = set()
+        self._to_strike: set[str] = set()
+
+    def outlives(self, question_id: str) -> bool:
+        """Whether another finishes the question when this process ends."""
+        return bool(question_id) and question_id not in self._here_alone
 
     async def keep(self, question_id: str, asked: Asked) -> bool:
         """Writes a question down; False when it was taken before. A store that does not answer costs only the safety."""
@@ -86,6 +104,16 @@ class Handover:
                 return await self._book.keep(question_id, msgspec.json.encode(asked))
         except Exception as error:
             LOG.warning("a question is not written down, it would be lost if this process ended: %s", _word(error))
+            self._here_alone.add(question_id)
+            return True
+
+    async def first(self, delivery: str) -> bool:
+        """Whether no replica took this click before; a store that does not answer leaves that to this one's memory."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._book.first(delivery)
+        except Exception as error:
+            LOG.warning("whether another replica took a click cannot be known: %s", _word(error))
             return True
 
     async def shown(self, question_id: str, message_ts: str) -> None:
@@ -94,7 +122,13 @@ class Handover:
 
     async def finish(self, question_id: str) -> None:
         """It is answered."""
-        await _quietly(self._book.finish(question_id))
+        self._here_alone.discard(question_id)
+        if not await _quietly(self._book.finish(question_id)):
+            self._to_strike.add(question_id)
+
+    async def again(self, question_id: str) -> None:
+        """It could not be shown just now: somebody tries again in a while."""
+        await _quietly(self._book.again(question_id))
 
     async def start(self, resume: Callable[[Lost], Awaitable[None]]) -> None:
         """Begins to look; `resume` begins a question that is taken over."""
@@ -115,6 +149,9 @@ class Handover:
     async def _look(self) -> None:
         while True:
             try:
+                for answered in tuple(self._to_strike):
+                    await self._book.finish(answered)
+                    self._to_strike.discard(answered)
                 for question_id, asked, message_ts in await self._book.lost(0 if self._ending else _AT_A_TIME):
                     await self._take_over(question_id, asked, message_ts)
             except Exception as error:
@@ -132,15 +169,19 @@ class Handover:
 
 def resumed(lost: Lost) -> Place:
     """The place of a question that is taken over: its answer replaces the message that is there."""
-    return replace(lost.asked.place, ts=lost.message_ts)
+    place = lost.asked.place
+    return replace(place, ts=lost.message_ts or place.ts)
 
 
-async def _quietly(work: Awaitable[None]) -> None:
+async def _quietly(work: Awaitable[None]) -> bool:
+    """Whether the store took the note."""
     try:
         async with asyncio.timeout(PATIENCE):
             await work
     except Exception as error:
         LOG.warning("the store did not take a note: %s", _word(error))
+        return False
+    return True
 
 
 def _word(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """What Slack sends -> acknowledged at once, understood, handed to the services, answered. Nothing here knows Kubernetes."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -9,9 +10,12 @@ from math import ceil
 from typing import Final
 from uuid import uuid4
 
+from aiohttp import ClientError
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.playbooks import Phrases
 from bot.slack.blocks import SHOW_EVIDENCE, WHY, answer, error, help_message, progress
@@ -20,18 +24,24 @@ from bot.slack.evidence import evidence_modal
 from bot.slack.exchange import BLOCKS_REFUSED, Exchange, Place, Refused, change_modal, open_modal
 from bot.slack.floor import Floor, Part, Payload, clicked, failure, logged
 from bot.slack.handover import Asked, Lost, resumed
+from bot.slack.marked import find_marked, mark_of
 from bot.slack.questions import Ask, Help, NotUnderstood, Why, parse_command
 from bot.slack.replies import worded
 from bot.slack.services import Asker, Failed, Reply, Services, Verb
 from bot.slack.work import Work
 from bot.telemetry.measures import count, stage
 
+LOG: Final = logging.getLogger(__name__)
 COMMAND: Final = "/karpenter"
 """What help names where the person typed no command."""
 SCOPES: Final = frozenset({"app_mentions:read", "chat:write", "commands", "im:history", "users:read"})
 """The bot scopes without which something here does not work."""
 EVENTS: Final = frozenset({"app_mention", "message.im"})
+_QUESTION: Final = "karpenter_bot_question"
+"""Where a delivery's context has what it asks, and the id under which that is written down."""
+_LOOK_FOR: Final = 5.0
 _ANYTHING: Final = re.compile(".*", re.DOTALL)
+_CLICKS: Final = frozenset({"block_actions", "message_action", "shortcut", "view_submission"})
 
 
 class Listeners:
@@ -67,8 +77,16 @@ class Listeners:
 
     # -- what Slack sends ----------------------------------------------------------------------------------------------
 
-    async def once(self, body: Payload, next: Callable[[], Awaitable[None]]) -> BoltResponse | None:  # noqa: A002 (bolt's name)
-        """Before all listeners: what was taken before is acknowledged again, and no more."""
+    async def once(
+        self,
+        body: Payload,
+        context: AsyncBoltContext,
+        next: Callable[[], Awaitable[None]],  # noqa: A002 (bolt's name)
+    ) -> BoltResponse | None:
+        """Before all listeners: what was taken before is acknowledged again, and no more.
+
+        What must not be lost is kept here, for bolt acknowledges events before it calls their listeners.
+        """
         event = body.get("event") or {}
         if event.get("type") == "message":
             try:
@@ -77,12 +95,22 @@ class Listeners:
             except Exception:
                 logged()
                 return BoltResponse(status=503)  # Slack delivers it again
-        key = body.get("event_id") or body.get("trigger_id")
-        if key and self.floor.seen.again(str(key)):
+        key = str(body.get("event_id") or body.get("trigger_id") or "")
+        if key and (self.floor.seen.again(key) or not await self._first(body, key)):
             count("repeated_deliveries")
             return BoltResponse(status=200)
+        asked = self._spoken_to(event)
+        if asked is not None:
+            context[_QUESTION] = asked, await self._written(asked, f"{event['channel']} {event['ts']}")
         await next()
         return None
+
+    async def _first(self, body: Payload, key: str) -> bool:
+        """Whether no other replica took this click. What asks is claimed when it is written down, an alert when it is kept."""
+        kind = str(body.get("type"))
+        if self.floor.handover is None or kind not in _CLICKS:
+            return True
+        return await self.floor.handover.first(f"{kind} {key}")
 
     async def on_command(self, ack: AsyncAck, command: Payload) -> None:
         """`/karpenter ...`; written down before it is acknowledged, for Slack brings no command twice."""
@@ -99,14 +127,14 @@ class Listeners:
         if question_id is not None:
             await self._begin(asked, asked.place, question_id)
 
-    async def on_mention(self, event: Payload) -> None:
+    async def on_mention(self, context: AsyncBoltContext) -> None:
         """`@bot ...` in a channel; answered in the thread."""
-        await self._spoken_to(event)
+        await self._answer_event(context)
 
-    async def on_message(self, event: Payload) -> None:
+    async def on_message(self, event: Payload, context: AsyncBoltContext) -> None:
         """A message: for us when it is a person's in a direct message, else for the parts. A mention's twin is here too."""
         if event.get("channel_type") == "im" and "subtype" not in event:
-            await self._spoken_to(event)
+            await self._answer_event(context)
             return
         for part in self._parts:
             await part.on_message(event, self.floor)
@@ -133,18 +161,23 @@ class Listeners:
 
     # -- what is done about it -----------------------------------------------------------------------------------------
 
-    async def _spoken_to(self, event: Payload) -> None:
+    def _spoken_to(self, event: Payload) -> Asked | None:
+        """What an event asks the bot: a person's mention, or a direct message of theirs."""
+        direct = event.get("channel_type") == "im"
+        if event.get("type") != "app_mention" and not (
+            event.get("type") == "message" and direct and "subtype" not in event
+        ):
+            return None
         channel, ts, user = event["channel"], event["ts"], event.get("user")
         if not user or "bot_id" in event or self.floor.seen.again(channel, ts):
-            return
-        direct = event.get("channel_type") == "im"
-        place = Place(channel=channel, user=user, thread_ts=event.get("thread_ts") or ("" if direct else ts))
-        asked = Asked(
-            channel=channel, user=user, text=event.get("text") or "", command=COMMAND, thread_ts=place.thread_ts
-        )
-        question_id = await self._written(asked, f"{channel} {ts}")
-        if question_id is not None:
-            await self._begin(asked, place, question_id)
+            return None
+        thread_ts = event.get("thread_ts") or ("" if direct else ts)
+        return Asked(channel=channel, user=user, text=event.get("text") or "", command=COMMAND, thread_ts=thread_ts)
+
+    async def _answer_event(self, context: AsyncBoltContext) -> None:
+        asked, question_id = context.get(_QUESTION) or (None, None)
+        if asked is not None and question_id is not None:
+            await self._begin(asked, asked.place, question_id)
 
     async def _written(self, asked: Asked, delivery: str) -> str | None:
         """The question's id once it is written down; "" where nothing is, None where another replica has it."""
@@ -158,17 +191,34 @@ class Listeners:
 
     async def resume(self, lost: Lost) -> None:
         """Finishes a question whose process ended; its answer takes the place of what is shown for it."""
-        await self._begin(lost.asked, resumed(lost), lost.id)
+        place = resumed(lost)
+        if not place.ts:
+            place = replace(place, ts=await self._posted_already(place, lost.id))
+        await self._begin(lost.asked, place, lost.id)
 
-    async def _begin(self, asked: Asked, place: Place, question_id: str) -> None:
+    async def _posted_already(self, place: Place, question_id: str) -> str:
+        """The message of a process that ended before it could note it down. A Slack that does not tell costs a second one."""
+        try:
+            async with asyncio.timeout(_LOOK_FOR):
+                return await find_marked(
+                    self.floor.client,
+                    place.channel,
+                    place.thread_ts,
+                    lambda metadata: metadata == mark_of(question_id),
+                    pages=5,
+                )
+        except (SlackApiError, SlackClientError, ClientError, TimeoutError) as error:
+            LOG.info("what is shown for a question cannot be looked for: %s", type(error).__name__)
+            return ""
+
+    async def _begin(self, asked: Asked, place: Place, question_id: str, *, counted: bool = False) -> None:
         await self.floor.begin(
-            place,
-            lambda exchange: self._hear(exchange, place, asked.text, asked.command),
-            question_id=question_id,
+            place, lambda exchange: self._hear(exchange, place, asked, counted=counted), question_id=question_id
         )
 
-    async def _hear(self, exchange: Exchange, place: Place, text: str, command: str) -> None:
-        heard = parse_command(text)
+    async def _hear(self, exchange: Exchange, place: Place, asked: Asked, *, counted: bool) -> None:
+        """Understands and answers. `counted`: the person's allowance was looked at."""
+        heard, command = parse_command(asked.text), asked.command
         language = heard.language or await self.floor.language_of(exchange.user)
         phrases = self.floor.phrases(language)
         asker = Asker(user=place.user, channel=place.channel, thread_ts=place.thread_ts)
@@ -180,7 +230,7 @@ class Listeners:
                 await exchange.refuse(error(code, phrases, **facts))
             case Why():
                 question = replace(heard, language=language)
-                if await self.floor.may_ask(exchange, phrases):
+                if counted or await self.floor.may_ask(exchange, phrases):
                     await self._why(exchange, question, asker, phrases)
             case Ask():
                 if await self.floor.may_ask(exchange, phrases):
@@ -191,10 +241,21 @@ class Listeners:
         phrases = self.floor.phrases(picked.language)
         if not isinstance(picked, Why) or not await self.floor.may_ask(exchange, phrases):
             return
-        if not self.floor.seen.again("pick", ts):
-            language = picked.language or self.floor.custom.language
-            asker = Asker(user=place.user, channel=place.channel, thread_ts=place.thread_ts)
-            await self._why(exchange, replace(picked, language=language), asker, phrases)
+        if self.floor.seen.again("pick", ts):
+            return
+        asked = Asked(
+            channel=place.channel,
+            user=place.user,
+            text=value,
+            command=COMMAND,
+            thread_ts=place.thread_ts,
+            response_url=place.response_url,
+            ts=place.ts,
+            replaces=place.replaces,
+        )
+        question_id = await self._written(asked, f"pick {place.channel} {ts}")
+        if question_id is not None:
+            await self._begin(asked, place, question_id, counted=True)
 
     async def _why(self, exchange: Exchange, question: Why, asker: Asker, phrases: Phrases) -> None:
         await exchange.progress(progress(question.asked, phrases))

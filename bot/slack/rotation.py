@@ -9,32 +9,23 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack.keys import Keys
+
 LOG: Final = logging.getLogger(__name__)
 EVERY: Final = 30.0
 """Seconds between two looks; kubelet itself takes up to a minute to change a mounted Secret."""
 
 
-class Tokens(Protocol):
-    """Slack's secrets as they are now."""
-
-    @property
-    def bot_token(self) -> str: ...
-    @property
-    def app_token(self) -> str: ...
-    @property
-    def signing_secret(self) -> str: ...
-
-
 class Rotating(Protocol):
     """The door as far as its keys go."""
 
-    def take_keys(self, tokens: Tokens) -> None:
+    def take_keys(self, keys: Keys) -> None:
         """Signatures are checked with, and the next socket is opened with, these."""
         ...
 
 
 async def keep_current(
-    read: Callable[[], Tokens], client: AsyncWebClient, door: Rotating, *, every: float = EVERY
+    read: Callable[[], Keys], client: AsyncWebClient, door: Rotating, *, every: float = EVERY
 ) -> None:
     """Looks for ever. A token that Slack does not take, or that cannot be read, changes nothing but the log."""
     known = read()

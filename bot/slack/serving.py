@@ -18,20 +18,17 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.http_retry.builtin_async_handlers import (
-    AsyncConnectionErrorRetryHandler,
-    AsyncRateLimitErrorRetryHandler,
-)
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.model.diagnosis import Json
-from bot.slack.client import CountedClient
+from bot.slack import rotation
+from bot.slack.client import CountedClient, retries
 from bot.slack.floor import Custom, Floor, Part, Self
 from bot.slack.handover import Handover
+from bot.slack.keys import Entrance, Keys
 from bot.slack.listeners import SCOPES, Listeners
-from bot.slack.rotation import Tokens, keep_current
 from bot.slack.services import Services, Verb
 from bot.telemetry.logs import Redacting
 from bot.telemetry.measures import state, took
@@ -47,17 +44,9 @@ _LOST_FOR: Final = 300.0
 """Seconds without a socket after which the process calls itself unhealthy: bolt reconnects within a minute, or never."""
 
 
-class SlackSettings(Protocol):
-    """How to reach Slack and be reached. `mode` is `socket` or `http`; port 0 takes any free one."""
+class SlackSettings(Entrance, Protocol):
+    """How to reach Slack and be reached. Port 0 takes any free one."""
 
-    @property
-    def mode(self) -> str: ...
-    @property
-    def bot_token(self) -> str: ...
-    @property
-    def app_token(self) -> str: ...
-    @property
-    def signing_secret(self) -> str: ...
     @property
     def host(self) -> str: ...
     @property
@@ -103,7 +92,7 @@ class Watch:
 
     metrics: Callable[[], bytes] | None = None
     checks: Callable[[], Awaitable[Sequence[Check]]] | None = None
-    tokens: Callable[[], SlackSettings] | None = None
+    tokens: Callable[[], Keys] | None = None
 
 
 class Door:
@@ -130,11 +119,11 @@ class Door:
         state("slack_connected", float(connected))
         return connected
 
-    def take_keys(self, tokens: Tokens) -> None:
+    def take_keys(self, keys: Keys) -> None:
         """New secrets: for the next signature and the next socket; the open socket stays."""
-        self._signing_secret = tokens.signing_secret
+        self._signing_secret = keys.signing_secret
         if self._socket is not None:
-            self._socket.app_token = self._socket.client.app_token = tokens.app_token
+            self._socket.app_token = self._socket.client.app_token = keys.app_token
 
     async def on_ready(self, _request: web.Request) -> web.Response:
         """`/readyz`: 200 while questions can come in and be answered; a cluster that is down is told, and costs only itself."""
@@ -261,7 +250,7 @@ async def opened(settings: Settings, behind: Behind, *, api_url: str | None = No
             base_url=api_url or SLACK,
             session=session,
             logger=logger,
-            retry_handlers=[AsyncConnectionErrorRetryHandler(), AsyncRateLimitErrorRetryHandler(max_retry_count=2)],
+            retry_handlers=retries(),
         )
         app, me = await _bolt(client, slack.signing_secret, logger)
         app.error(_on_error)
@@ -275,7 +264,9 @@ async def opened(settings: Settings, behind: Behind, *, api_url: str | None = No
         if slack.mode == "socket":
             await door.connect(client)
         if behind.watch.tokens:
-            rotating = asyncio.create_task(keep_current(behind.watch.tokens, client, door))
+            rotating = asyncio.create_task(
+                rotation.keep_current(behind.watch.tokens, client, door, every=rotation.EVERY)
+            )
             stack.callback(rotating.cancel)
         for part in behind.parts:
             await part.start()
@@ -336,11 +327,14 @@ async def _bolt(client: AsyncWebClient, signing_secret: str, logger: logging.Log
     return app, Self(team_id=me.get("team_id") or "", user_id=me.get("user_id") or "", bot_id=me.get("bot_id") or "")
 
 
-async def _on_error(error: Exception) -> BoltResponse:
-    """A listener raised before it acknowledged: over a delivery without the fields that Slack sends, or over a fault of ours."""
+async def _on_error(error: Exception, response: BoltResponse | None) -> BoltResponse | None:
+    """A listener raised over a delivery without the fields that Slack sends, or over a fault of ours.
+
+    `response`: what bolt would answer; None where Slack has its acknowledgement already, and nothing can be said any more.
+    """
     misshapen = isinstance(error, _MISSHAPEN)
     LOG.warning("a delivery could not be taken", exc_info=error)
-    return BoltResponse(status=400 if misshapen else 500)
+    return None if response is None else BoltResponse(status=400 if misshapen else 500)
 
 
 def _signed(body: bytes, request: web.Request, secret: str) -> bool:

@@ -108,6 +108,12 @@ class KubeConnection:
         finally:
             answer.release()
 
+    async def date(self) -> str:
+        """The server's own time, as the `Date` header of its version has it; "" where there is none."""
+        answer = await self._answer("GET", "/version", (), {"Accept": JSON}, None)
+        answer.release()
+        return answer.headers.get("Date", "")
+
     @asynccontextmanager
     async def watch(self, path: str, query: Query, silence: float) -> AsyncIterator[AsyncIterator[bytes]]:
         answer = await self._answer("GET", path, query, {"Accept": JSON}, None, silence)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.database import Store, insert_into
 from bot.store.tables import METADATA, Moment
@@ -21,9 +22,14 @@ DELIVERIES: Final = sa.Table(
 
 async def first_time(store: Store, key: str, now: datetime) -> bool:
     """Claims a delivery: True for exactly one caller of all replicas. `key`: at most 255 characters."""
-    insert = insert_into(store, DELIVERIES).values(key=key, seen_at=now).on_conflict_do_nothing()
     async with store.writing() as connection:
-        return (await connection.execute(insert)).rowcount == 1
+        return await claimed(store, connection, key, now)
+
+
+async def claimed(store: Store, connection: AsyncConnection, key: str, now: datetime) -> bool:
+    """The same inside a transaction of the caller's, so that the claim stands or falls with what is done about it."""
+    insert = insert_into(store, DELIVERIES).values(key=key, seen_at=now).on_conflict_do_nothing()
+    return (await connection.execute(insert)).rowcount == 1
 
 
 async def forget_old(store: Store, now: datetime) -> int:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.database import Store, insert_into
 from bot.store.tables import METADATA, Moment
+from bot.telemetry.measures import count
 
 OPEN: Final = "open"
 ENDED: Final = "ended"
@@ -127,20 +128,25 @@ async def put(store: Store, item: str, channel: str, body: Mapping[str, Any], no
     values |= {"taken_until": now, "attempts": 0, "done": False}
     async with store.writing() as connection:
         insert = insert_into(store, INBOX).values(**values).on_conflict_do_nothing()
-        return (await connection.execute(insert)).rowcount == 1
+        new = (await connection.execute(insert)).rowcount == 1
+    if new:
+        count("alerts", sender=body["alert"]["sender"])
+    return new
 
 
 async def put_many(store: Store, channel: str, items: Mapping[str, Mapping[str, Any]], now: datetime) -> int:
     """Keeps many alerts at once, all or none; how many were new."""
-    new = 0
+    new = []
     async with store.writing() as connection:
         for item, body in items.items():
             values = {"id": item, "channel": channel, "body": json.dumps(body), "received_at": now}
             values |= {"taken_until": now, "attempts": 0, "done": False}
-            new += (
-                await connection.execute(insert_into(store, INBOX).values(**values).on_conflict_do_nothing())
-            ).rowcount
-    return new
+            insert = insert_into(store, INBOX).values(**values).on_conflict_do_nothing()
+            if (await connection.execute(insert)).rowcount:
+                new.append(body)
+    for body in new:
+        count("alerts", sender=body["alert"]["sender"])
+    return len(new)
 
 
 async def take(store: Store, now: datetime, seconds: float, most: int = 500) -> list[Waiting]:

@@ -20,6 +20,7 @@ from bot.model.objects import ObjectRef
 from bot.model.proposals import Alteration, Attempt, AuditEntry, Place, Proposal, Purpose, State
 from bot.store.database import Store
 from bot.store.tables import METADATA, Moment
+from bot.telemetry.measures import count
 
 _ID: Final = sa.String(64)
 _TEXT: Final = sa.Text
@@ -139,6 +140,7 @@ async def create(store: Store, proposal: Proposal, told: Told) -> None:
     async with store.writing() as connection:
         await connection.execute(sa.insert(PROPOSALS).values(**_row(proposal), lease_by="", lease_until=None))
         await _audit(connection, proposal.id, proposal.state, told)
+    count("approvals", outcome=proposal.state)
 
 
 async def find(store: Store, proposal: str) -> Proposal | None:
@@ -173,6 +175,9 @@ async def move(
                 await _audit(connection, to.parent, parent, told)
     except IntegrityError:
         return False
+    for state in (to.state if to.state is not seen.state else None, parent):
+        if state is not None:
+            count("approvals", outcome=state)
     return True
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from bot.store.database import Store, insert_into
+from bot.store.deliveries import claimed
 from bot.store.tables import METADATA, Moment
 
 LEASE: Final = timedelta(seconds=15)
@@ -44,7 +45,7 @@ class Question:
 
 
 async def keep(store: Store, question: Question, owner: str, now: datetime) -> bool:
-    """Writes a question down as this owner's; False when somebody has it already."""
+    """Writes a question down as this owner's; False when it was ever taken before, by whomever, answered or not."""
     row = {
         "id": question.id,
         "asked": question.asked,
@@ -55,8 +56,10 @@ async def keep(store: Store, question: Question, owner: str, now: datetime) -> b
         "message_ts": "",
     }
     async with store.writing() as connection:
-        insert = insert_into(store, QUESTIONS).values(row).on_conflict_do_nothing()
-        return (await connection.execute(insert)).rowcount == 1
+        if not await claimed(store, connection, f"question {question.id}", now):
+            return False
+        await connection.execute(insert_into(store, QUESTIONS).values(row).on_conflict_do_nothing())
+        return True
 
 
 async def shown(store: Store, question_id: str, message_ts: str) -> None:
@@ -70,6 +73,14 @@ async def finish(store: Store, question_id: str) -> None:
     """Strikes a question out: it is answered, or refused."""
     async with store.writing() as connection:
         await connection.execute(sa.delete(QUESTIONS).where(QUESTIONS.c.id == question_id))
+
+
+async def put_back(store: Store, question_id: str, now: datetime) -> None:
+    """Nobody's any more, to be claimed after a lease's time. That it was tried does not count: it ended no process."""
+    update = sa.update(QUESTIONS).where(QUESTIONS.c.id == question_id)
+    values = {"owner": "", "due_at": now + LEASE, "attempts": QUESTIONS.c.attempts - 1}
+    async with store.writing() as connection:
+        await connection.execute(update.values(values))
 
 
 async def renew(store: Store, owner: str, now: datetime) -> None:

@@ -18,7 +18,7 @@ from bot.cli import main
 from bot.doctor import Finding, State
 from bot.doctor.aws import DRY, examine_aws
 from bot.doctor.findings import FIXES
-from bot.doctor.kubernetes import REVIEWS, Right, examine_rights, lease_rights, rights_of
+from bot.doctor.kubernetes import REVIEWS, Right, examine_rights, examine_server, lease_rights, rights_of
 from bot.doctor.slack import examine_slack
 from bot.packaged import shipped_roles
 from bot.sources.aws import Account
@@ -36,13 +36,14 @@ def problems(findings: list[Finding]) -> list[str]:
 class Reviewer:
     """An API server that allows what it is told to, and keeps what it was asked."""
 
-    def __init__(self, allow: Callable[[Mapping[str, str]], bool]) -> None:
+    def __init__(self, allow: Callable[[Mapping[str, str]], bool], date: str = "") -> None:
         self.asked: list[Mapping[str, str]] = []
-        self._allow = allow
+        self._allow, self._date = allow, date
+
+    async def date(self) -> str:
+        return self._date
 
     async def request(self, method: str, path: str, *, body: object = None) -> bytes:
-        if path == "/version":
-            return b"{}"
         assert (method, path) == ("POST", REVIEWS)
         assert isinstance(body, dict)
         asked = body["spec"]["resourceAttributes"]
@@ -69,7 +70,7 @@ async def test_a_lease_is_asked_for_by_its_name() -> None:
         ("get", "karpenter-bot-watcher"),
         ("update", "karpenter-bot-watcher"),
     }
-    assert "leases in ops" in found[-1].advice("en")
+    assert "in ops, apply deploy/manifests/rbac-lease.yaml" in found[-1].advice("en")
 
 
 async def test_a_cluster_that_is_not_there_is_one_finding() -> None:
@@ -77,6 +78,11 @@ async def test_a_cluster_that_is_not_there_is_one_finding() -> None:
         async def request(self, method: str, path: str, *, body: object = None) -> bytes:  # noqa: ARG002
             raise ClusterUnreachable("cannot reach the API server nowhere:443")
 
+        async def date(self) -> str:
+            return (await self.request("GET", "/version")).decode()
+
+    (found,) = await examine_server(Gone(), "prod", lambda: NOW)
+    assert (found.state, found.fix) == (State.PROBLEM, "cluster")
     (found,) = await examine_rights(Gone(), "prod", [Right(group="", resource="pods", verb="list")], "")
     assert (found.state, found.fix) == (State.PROBLEM, "cluster")
 
@@ -105,7 +111,8 @@ class Aws:
 class AwsError(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(f"An error occurred ({code})")
-        self.response = {"Error": {"Code": code}}
+        headers = {"date": format_datetime(NOW)}
+        self.response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPHeaders": headers}}
 
 
 class _Client:
@@ -133,10 +140,32 @@ def test_ec2_is_asked_by_dry_run_and_what_iam_refuses_is_named() -> None:
 
 
 @pytest.mark.parametrize(("late", "state"), [(0, State.OK), (60, State.OPTIONAL), (400, State.PROBLEM)])
-def test_a_clock_that_is_off_is_told_before_signatures_fail(late: int, state: State) -> None:
-    aws = Aws({})
-    found = examine_aws(aws, "eu-west-1", Account(), lambda: NOW + timedelta(seconds=late), "AWS")
-    assert next(f.state for f in found if f.subject == "clock") is state
+async def test_a_clock_that_is_off_is_told_before_signatures_fail(late: int, state: State) -> None:
+    def ours() -> datetime:
+        return NOW + timedelta(seconds=late)
+
+    found = examine_aws(Aws({}), "eu-west-1", Account(), ours, "AWS")
+    found += await examine_server(Reviewer(lambda _: True, format_datetime(NOW)), "prod", ours)
+    clocks = [f for f in found if f.subject == "clock"]
+    assert [f.state for f in clocks] == [state, state]
+    assert [bool(f.advice("en")) for f in clocks] == [state is not State.OK] * 2
+
+
+def test_credentials_that_only_a_wrong_clock_makes_bad_are_told_with_the_clock() -> None:
+    aws = Aws({"get_caller_identity": "SignatureDoesNotMatch"})
+    found = examine_aws(aws, "eu-west-1", Account(), lambda: NOW + timedelta(seconds=900), "AWS")
+    assert problems(found) == ["credentials", "clock"]
+    assert "900 s off AWS" in found[1].advice("en")
+
+
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "Throttling", "InternalError", "503", "OptInRequired"])
+def test_whatever_aws_says_there_is_something_to_do(code: str) -> None:
+    answers = dict.fromkeys(("describe_instance_types", "describe_subnets", "list_service_quotas"), code)
+    found = [
+        f for f in examine_aws(Aws(answers), "eu-west-1", Account(), lambda: NOW, "AWS") if f.state is not State.OK
+    ]
+    assert len(found) == 3
+    assert all(f.advice(language) for f in found for language in FIXES)
 
 
 def test_without_credentials_or_region_nothing_else_is_asked() -> None:

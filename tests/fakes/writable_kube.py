@@ -77,6 +77,8 @@ class WritableKube(FakeKube):
             if request.path.endswith(end):
                 return status(fault.status, fault.message)
         body = await request.json()
+        if "/leases" in request.path:
+            return self._lease(request.method, body)
         if request.method == "POST":
             return await self._posted(request, body)
         if request.method == "DELETE":
@@ -157,6 +159,17 @@ class WritableKube(FakeKube):
     def _named(self, plural: str, namespace: str, name: str) -> Manifest | None:
         place = (plural, name, namespace)
         return next((o for o in self.objects if _place_of(o) == place), None)
+
+    def _lease(self, method: str, body: Manifest) -> web.Response:
+        """Leases are made and replaced, one write of each version."""
+        name = body["metadata"]["name"]
+        known = next((o for o in self.objects if o["kind"] == "Lease" and o["metadata"]["name"] == name), None)
+        version = known["metadata"]["resourceVersion"] if known else None
+        if (method == "POST") is (known is not None) or body["metadata"].get("resourceVersion") != version:
+            return status(409, f'Operation cannot be fulfilled on leases.coordination.k8s.io "{name}"')
+        body["metadata"] |= {"resourceVersion": str(self._next()), "namespace": "ops"}
+        self.put(body)
+        return web.json_response(body, status=201 if method == "POST" else 200)
 
     async def _patch(self, request: web.Request, steps: list[Manifest]) -> web.StreamResponse:  # noqa: PLR0911
         assert request.content_type == "application/json-patch+json"

@@ -62,7 +62,8 @@ async def test_a_question_that_ends_processes_or_that_nobody_waits_for_is_struck
     assert await claimed(store, "last", now + LEASE + timedelta(seconds=1)) == set()
     await questions.keep(store, asked(2), "a", NOW)
     assert await claimed(store, "b", NOW + TOO_OLD + timedelta(seconds=1)) == set()
-    assert await questions.keep(store, asked(2), "a", NOW), "it is gone"
+    assert await claimed(store, "b", NOW + TOO_OLD) == set(), "it is gone"
+    assert not await questions.keep(store, asked(2), "a", NOW), "and its delivery was taken, once and for all"
 
 
 async def test_evidence_is_kept_for_a_week(store: Store) -> None:

@@ -108,7 +108,7 @@ async def test_a_store_that_is_down_costs_no_answer() -> None:
         async def keep(self, *_: object) -> bool:
             raise StoreUnavailable("no database")
 
-        shown = finish = release = lost = keep
+        first = shown = finish = again = release = lost = keep
 
     services = Scripted()
     async with running_slack() as slack:
