@@ -68,7 +68,7 @@ class WritableKube(FakeKube):
         """What is being deleted is gone."""
         self.objects = [o for o in self.objects if "deletionTimestamp" not in o["metadata"]]
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:  # noqa: PLR0911
         if request.method == "GET":
             return await super(WritableKube, self)._answer(request)
         if request.headers.get("Authorization") != f"Bearer {self.token}":
