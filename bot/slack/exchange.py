@@ -215,7 +215,7 @@ class Exchange:
             arguments |= {**message.as_json(), **AS_WRITTEN}
         if self._place.thread_ts and "ts" not in more:
             arguments["thread_ts"] = self._place.thread_ts
-        once = {"headers": {ONCE: "1"}} if "metadata" in more else {}
+        once: dict[str, Any] = {"headers": {ONCE: "1"}} if "metadata" in more else {}
         return str((await called(method, self._client.api_call(method, json=arguments, **once))).get("ts", ""))
 
     async def _respond(self, message: Message, *, in_channel: bool, anew: bool = False) -> None:
