@@ -320,7 +320,8 @@ async def built(
             desk.offers = changes.offers
             leading = leadership(config, book.owner)
             alerts = alert_threads(config, playbooks, store, desk, clock, leading.leads)
-            digest = Digest(store, desk, config, playbooks, clock, leads=leading.leads)
+            digest = Digest(store, desk, config, playbooks, clock)
+            digest.leads = leading.leads
             desk.noted = digest.waits.noted
             bot = Bot(
                 config=config,

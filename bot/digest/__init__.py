@@ -49,10 +49,10 @@ class Digest(Part):
         clock: Clock,
         *,
         seconds: float = EVERY,
-        leads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store, self._config, self._playbooks, self._clock = store, config, playbooks, clock
-        self._seconds, self._leads = seconds, leads
+        self._seconds = seconds
+        self.leads: Callable[[], bool] = lambda: True
         self.waits = Waits(store, connecting, config, clock)
         self._task: asyncio.Task[None] | None = None
 
@@ -69,7 +69,7 @@ class Digest(Part):
 
     async def _run(self) -> None:
         while True:
-            if self._leads():
+            if self.leads():
                 await self._round()
             await asyncio.sleep(self._seconds)
 
