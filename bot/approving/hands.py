@@ -53,7 +53,7 @@ class Hands:
         server looks for it after admission and validation. Raises ReadFailed with what else it finds.
         """
         if before is not None:
-            await self._removed(target, before, [("dryRun", "All")])
+            await self._removed(target, before, dry_run=["All"])
         try:
             await self._created(target, manifest, [("dryRun", "All")])
         except ReadFailed as refused:
@@ -62,7 +62,7 @@ class Hands:
 
     async def remove(self, target: ObjectRef, before: Json) -> None:
         """Deletes the object, if it still is this version of it."""
-        await self._removed(target, before, [])
+        await self._removed(target, before, dry_run=[])
 
     async def create(self, target: ObjectRef, manifest: Json) -> Json:
         """Creates the object; 409 where its name is taken."""
@@ -97,14 +97,15 @@ class Hands:
         found = answer.get("items") if isinstance(answer, dict) else None
         return [one for one in found or [] if isinstance(one, dict)]
 
-    async def _removed(self, target: ObjectRef, before: Json, query: Query) -> None:
+    async def _removed(self, target: ObjectRef, before: Json, *, dry_run: list[str]) -> None:
+        """With options in its body a deletion takes none from its query, a dry-run neither (apiserver handlers/delete.go)."""
         row = recreation_of(before)
         if row is None:
             raise ReadFailed(405, f"a {target.kind} is never deleted")
         only = {"uid": text(before, "metadata", "uid"), "resourceVersion": text(before, "metadata", "resourceVersion")}
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": only}
-        body = {**options, "propagationPolicy": row.propagation}
-        await self._api.request("DELETE", await self._path(target), query=query, body=body)
+        body = {**options, "propagationPolicy": row.propagation, "dryRun": dry_run}
+        await self._api.request("DELETE", await self._path(target), body=body)
 
     async def _created(self, target: ObjectRef, manifest: Json, query: Query) -> Json:
         collection = (await self._path(target)).rpartition("/")[0]

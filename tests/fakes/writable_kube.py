@@ -136,7 +136,7 @@ class WritableKube(FakeKube):
         for key, wanted in options["preconditions"].items():
             if one["metadata"][key] != wanted:
                 return status(409, f"the {key} in the precondition ({wanted}) does not match {one['metadata'][key]}")
-        if request.query.get("dryRun") == "All":
+        if options.get("dryRun") == ["All"]:  # the real server looks into the query only where there is no body
             self.rehearsed += 1
             return web.json_response(one)
         if self.unkept:
