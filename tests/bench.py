@@ -15,14 +15,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace as changed
+
 from bot import app
 from bot.catalogues import Catalogues
 from bot.diagnosis import diagnose
 from bot.model.karpenter import NodeClaim, NodeClaimSpec, NodeClaimStatus, NodeClassRef
-from bot.model.kubernetes import Node, NodeSpec, NodeStatus
-from bot.model.labels import HOSTNAME, INITIALIZED, INSTANCE_TYPE, NODEPOOL, REGISTERED
-from bot.model.objects import ObjectMeta
+from bot.model.kubernetes import Node, NodeSpec, NodeStatus, Pod
+from bot.model.labels import HOSTNAME, INITIALIZED, INSTANCE_TYPE, NODEPOOL, REGISTERED, ZONE
+from bot.model.objects import ObjectMeta, decode
 from bot.model.quantities import Quantity
+from bot.model.world import World
 from bot.sources.pod_search import PodQuestion, find_pod
 from bot.sources.snapshot import read_snapshot
 from tests.recorded import CASES, RECORDED
@@ -31,6 +34,7 @@ ROOT = Path(__file__).parent.parent
 SEED = CASES / "seed-efa-8-on-g6e-8xlarge"
 POD = "default/llama-3-8b-node-0-1-z49j4"
 MANY_NODES = 5_000
+PODS_A_NODE = 10
 COMMAND = str(Path(sys.executable).parent / "karpenter-bot")
 
 
@@ -83,8 +87,11 @@ def bench_decision(runs: int) -> None:
     )
 
 
-def bench_many_nodes(runs: int) -> None:
-    """Nodes that Karpenter launched weigh more than others: their NodeClaims are joined, their capacity counts for limits."""
+def crowded(nodes_number: int, pods_a_node: int) -> tuple[World, Pod]:
+    """The recorded seed with so many of Karpenter's own nodes, and pods on them, a tenth of these kept apart.
+
+    Such nodes weigh more than others: their NodeClaims are joined, their capacity counts for limits.
+    """
     world = read_snapshot(SEED, app.wall_clock())
     pod = find_pod(world, PodQuestion.parse(POD))
     pool, node_class = world.node_pools[0].metadata.name, world.node_classes[0]
@@ -92,25 +99,71 @@ def bench_many_nodes(runs: int) -> None:
     labels = {INSTANCE_TYPE: "m5.4xlarge", NODEPOOL: pool, REGISTERED: "true", INITIALIZED: "true"}
     capacity = {"cpu": Quantity.of(16), "memory": Quantity.of(64 << 30), "pods": Quantity.of(58)}
     reference = NodeClassRef(kind=node_class.kind, name=node_class.metadata.name)
-    nodes, claims = list(world.nodes), list(world.node_claims)
-    for index in range(MANY_NODES):
-        meta = ObjectMeta(name=f"node-{index}", labels={**labels, HOSTNAME: f"node-{index}"})
-        where = f"aws:///ap-northeast-2a/i-{index:017x}"
-        nodes.append(
-            Node(
-                metadata=meta,
-                spec=NodeSpec(provider_id=where),
-                status=NodeStatus(capacity=capacity, allocatable=capacity),
-            )
-        )
-        status = NodeClaimStatus(provider_id=where, image_id=image, capacity=capacity, allocatable=capacity)
-        claims.append(NodeClaim(metadata=meta, spec=NodeClaimSpec(node_class_ref=reference), status=status))
-    many = replace(world, nodes=tuple(nodes), node_claims=tuple(claims), placements_known=False)
+    nodes, claims, pods = list(world.nodes), list(world.node_claims), list(world.pods)
+    for index in range(nodes_number):
+        name, zone = f"node-{index}", f"ap-northeast-2{'abcd'[index % 4]}"
+        meta = ObjectMeta(name=name, labels={**labels, HOSTNAME: name, ZONE: zone})
+        where = f"aws:///{zone}/i-{index:017x}"
+        status = NodeStatus(capacity=capacity, allocatable=capacity)
+        nodes.append(Node(metadata=meta, spec=NodeSpec(provider_id=where), status=status))
+        of_claim = NodeClaimStatus(provider_id=where, image_id=image, capacity=capacity, allocatable=capacity)
+        claims.append(NodeClaim(metadata=meta, spec=NodeClaimSpec(node_class_ref=reference), status=of_claim))
+        pods += [_placed(name, index, number) for number in range(pods_a_node)]
+    many = replace(world, nodes=tuple(nodes), node_claims=tuple(claims), pods=tuple(pods))
+    return replace(many, placements_known=bool(pods_a_node)), pod
+
+
+def _placed(node: str, index: int, number: int) -> Pod:
+    app_name = f"app-{index % 50}-{number}"
+    spec: dict[str, object] = {
+        "nodeName": node,
+        "containers": [{"name": "main", "resources": {"requests": {"cpu": "1500m", "memory": "2Gi"}}}],
+    }
+    if number == 0:
+        apart = {"topologyKey": HOSTNAME, "labelSelector": {"matchLabels": {"app": app_name}}}
+        spec["affinity"] = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}}
+    meta = {"name": f"{app_name}-{index}", "namespace": f"team-{number}", "uid": f"{index}-{number}"}
+    return decode(
+        {"metadata": {**meta, "labels": {"app": app_name}}, "spec": spec, "status": {"phase": "Running"}}, Pod
+    )
+
+
+def bench_many_nodes(runs: int) -> None:
     catalogues = Catalogues()
+    many, pod = crowded(MANY_NODES, 0)
     report(
         f"deciding among {MANY_NODES} of Karpenter's own nodes, catalogues kept",
         milliseconds(lambda: app.decided(many, pod, catalogues), runs),
     )
+    full, pod = crowded(MANY_NODES, PODS_A_NODE)
+    app.decided(full, pod, catalogues)
+    for what, asked in (("", pod), (", spread over zones and kept apart by host", spread(pod))):
+        among = replace(full, pods=tuple(asked if one is pod else one for one in full.pods))
+        report(
+            f"the same with {MANY_NODES * PODS_A_NODE} pods on them{what}",
+            milliseconds(lambda among=among, asked=asked: app.decided(among, asked, catalogues), runs),  # type: ignore[misc]
+        )
+
+
+def spread(pod: Pod) -> Pod:
+    """The pod with topology rules, so that what runs is counted."""
+    labels = {"app": "app-1-1"}
+    selector = {"matchLabels": labels}
+    rule = {"topologyKey": ZONE, "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule", "labelSelector": selector}
+    apart = {
+        "podAntiAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": HOSTNAME, "labelSelector": selector}]
+        }
+    }
+    plain = decode(
+        {"metadata": {"labels": labels}, "spec": {"topologySpreadConstraints": [rule], "affinity": apart}}, Pod
+    )
+    spec = changed(
+        pod.spec,
+        topology_spread_constraints=plain.spec.topology_spread_constraints,
+        affinity=plain.spec.affinity,
+    )
+    return changed(pod, metadata=changed(pod.metadata, labels=labels, namespace="team-1"), spec=spec)
 
 
 def bench_memory() -> None:

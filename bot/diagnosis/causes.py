@@ -9,6 +9,7 @@ from typing import Final
 
 from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.constraints import Partition
+from bot.diagnosis.evidence import attempt, evidence_of, named
 from bot.diagnosis.indexes import bits
 from bot.diagnosis.space import Rows
 from bot.diagnosis.templates import well_known
@@ -49,16 +50,6 @@ KINDS: Final[tuple[tuple[Kind, str], ...]] = (
     (Kind.POOL_LABEL, "requirement-conflict"),
 )
 _RANK: Final = {kind: rank for rank, (kind, _) in enumerate(KINDS)}
-# The EC2 field that a device count comes from, for evidence.
-EC2_FIELD: Final = {
-    EFA: "NetworkInfo.EfaInfo.MaximumEfaInterfaces",
-    "nvidia.com/gpu": "GpuInfo.Gpus[].Count",
-    "amd.com/gpu": "GpuInfo.Gpus[].Count",
-    "habana.ai/gaudi": "GpuInfo.Gpus[].Count",
-    "aws.amazon.com/neuron": "NeuronInfo.NeuronDevices[].Count",
-    "cpu": "VCpuInfo.DefaultVCpus",
-    "memory": "MemoryInfo.SizeInMiB",
-}
 
 
 def cause_of(conflict: frozenset[Constraint], solved: Solved, world: World, refused: Sequence[Refused]) -> Cause:
@@ -347,17 +338,6 @@ class _Reading:
         }
 
 
-def attempt(mark: Refused) -> str:
-    """One refusal of EC2's, in its own words and time."""
-    when = f" at {mark.since.isoformat()}" if mark.since else ""
-    return f"{mark.instance_type} {mark.capacity_type} in {mark.zone}{when}: {mark.reason or 'refused'}"
-
-
-def named(constraint: Constraint) -> str:
-    """Object and field in one: `Pod default/x spec.nodeSelector[...]`."""
-    return f"{constraint.object} {constraint.field}"
-
-
 def _few(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(names)[:LISTED])
 
@@ -394,15 +374,3 @@ def not_ready(world: World, partition: Partition) -> tuple[str, dict[str, Fact]]
 def _failing(node_class: EC2NodeClass | None) -> Condition | None:
     conditions = node_class.status.conditions if node_class else ()
     return next((c for c in conditions if c.status != "True" and c.type != "Ready"), None)
-
-
-def evidence_of(constraints: Sequence[Constraint], facts: dict[str, Fact]) -> Iterable[str]:
-    """One line for each constraint, then the EC2 row that a resource was measured against."""
-    for constraint in constraints:
-        yield f"{named(constraint)}: {constraint.value}"
-    attempts = facts.get("attempts")
-    yield from (f"EC2 CreateFleet: {one}" for one in (attempts if isinstance(attempts, tuple) else ()))
-    resource, instance_type = facts.get("resource"), facts.get("instance_type")
-    if isinstance(resource, str) and instance_type and "offered" in facts:
-        where = EC2_FIELD.get(resource, "DescribeInstanceTypes")
-        yield f"EC2 {instance_type} {where}: {facts['offered']}"

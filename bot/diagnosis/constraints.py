@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from bot.diagnosis.amounts import daemon_filters, limit_filters, request_filters
+from bot.diagnosis.daemons import may_move
 from bot.diagnosis.filters import Filter, decided_by_rows, wording
 from bot.diagnosis.pods import Ask, Variant, untolerated
 from bot.diagnosis.releases import MIN_VALUES_WITHIN
@@ -74,7 +75,8 @@ class Partition:
     """All conditions of one NodePool for one OR-term of the pod.
 
     `exact`: every condition holds or fails by itself. If not, a conflict or correction is a strong hint that must be
-    decided again (what_if.py): topology is counted, volumes are combined, minValues looks at all types together.
+    decided again (what_if.py): topology is counted, volumes are combined, minValues looks at all types together, and a
+    DaemonSet may count elsewhere once a condition of the NodePool gives way. Here they count where they do now.
     """
 
     template: Template
@@ -111,7 +113,7 @@ def partition(
     `picked`: topology rules count as Karpenter applies them in its order, see surroundings.topology_filters.
     """
     asks = [(_pod_constraint(this, a), a.requirement) for a in variant.asks]
-    pool = list(_pool_conditions(template))
+    pool = list(pool_conditions(template))
     everything = [*asks, *pool]
     volumes = tuple(volume_filters(this, template, variant))
     floors = tuple(_floors(this, template, everything))
@@ -131,8 +133,14 @@ def partition(
         *_readiness(template),
         *_emptiness(template),
     )
-    exact = not groups and not volumes and not floors
+    exact = not groups and not volumes and not floors and not _daemons_may_move(template)
     return Partition(template, variant, _distinct(filters), tuple(choices), floors, exact)
+
+
+def _daemons_may_move(template: Template) -> bool:
+    pool = template.pool
+    taints, known = pool.spec.template.spec.taints, well_known(pool)
+    return any(may_move(one, template.requirements, taints, known) for one in template.daemons_before)
 
 
 def _label_filters(template: Template, asks: Sequence[Condition], pool: Sequence[Condition]) -> Iterator[Filter]:
@@ -185,7 +193,7 @@ def _pod_constraint(this: Round, ask: Ask) -> Constraint:
     )
 
 
-def _pool_conditions(template: Template) -> Iterator[Condition]:
+def pool_conditions(template: Template) -> Iterator[Condition]:
     """What the NodePool itself requires: its requirements, its template labels, and the labels Karpenter implies."""
     spec = template.pool.spec.template
     for index, e in enumerate(spec.spec.requirements):

@@ -101,18 +101,24 @@ def _with_required_affinity(spec: PodSpec, written: PodSpec) -> PodSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grounds:
-    """One NodePool, as DaemonSets are judged by it. `types` are those that its own requirements leave."""
+    """One NodePool, as DaemonSets are judged by it. `types` are those that its own requirements leave.
+
+    `by_type`: whether instance types are looked at; before v1.14 they were not (scheduler.go, getDaemonOverhead).
+    """
 
     space: Space
     requirements: Requirements
     taints: Sequence[Taint]
     types: Types
     well_known: frozenset[str]
+    by_type: bool = True
 
     def meeting(self, daemon: DaemonPod) -> Types:
         """The types that take the first of the daemon's terms."""
         strict = daemon.variant.strict
-        return self.space.types_meeting(strict) if self.requirements.accepts(strict, allowed=self.well_known) else 0
+        if not self.requirements.accepts(strict, allowed=self.well_known):
+            return 0
+        return self.space.types_meeting(strict) if self.by_type else self.space.all_types
 
 
 def overhead_groups(
@@ -177,3 +183,19 @@ def _by_any_term(grounds: Grounds, daemon: DaemonPod) -> Types:
         daemon = daemon.relaxed()
         running |= grounds.meeting(daemon)
     return running
+
+
+def may_move(daemon: DaemonPod, requirements: Requirements, taints: Sequence[Taint], known: frozenset[str]) -> bool:
+    """Whether the DaemonSet may count on other types once a requirement of the NodePool gives way.
+
+    One with several terms depends on which types are looked at, as long as the NodePool could meet any; one with a single
+    term only where the NodePool's requirements keep it away.
+    """
+    if daemon.skipped or not daemon.tolerating_preferences().tolerates(taints):
+        return False
+    several = len(daemon.variant.terms) > 1
+    while requirements.undefined(daemon.variant.strict, allowed=known):
+        if len(daemon.variant.terms) <= 1:
+            return False
+        daemon = daemon.relaxed()
+    return several or bool(requirements.clashes(daemon.variant.strict))

@@ -231,6 +231,22 @@ def _pool_undefined(opening: Opening, constraint: Constraint) -> Part | None:
     return made("add-nodepool-label", constraint, Change.ADD, (None, value), facts)
 
 
+def changed_label(opening: Opening, constraint: Constraint) -> Part | None:
+    """A label of the NodePool's nodes with the value that the pod asks for, or taken away where the pod wants none.
+
+    Not among the ways to relax a constraint, for other pods may ask for the old value: where nothing else helps.
+    """
+    key, asks = constraint.subject, _asks(opening, constraint.subject)
+    by_rows = decided_by_rows(opening.partition.space, key)
+    avoiding = all(r.operator in ("NotIn", "DoesNotExist") for r in asks)
+    value = None if by_rows or avoiding else _common_value(asks)
+    old = constraint.values[0] if constraint.values else ""
+    if value == old or (value is None and not (by_rows or avoiding)):
+        return None
+    facts: dict[str, Fact] = {"nodepool": constraint.nodepool, "key": key, "old": old, "value": value or ""}
+    return made("change-nodepool-label", constraint, Change.SET if value else Change.REMOVE, (old, value), facts)
+
+
 def _limit(opening: Opening, constraint: Constraint) -> Part | None:
     one = Quantity.of(1)
     capacity = (

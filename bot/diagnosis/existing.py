@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bot.diagnosis.daemons import DaemonPod
+from bot.diagnosis.indexes import Ladder, Memo, bits
 from bot.diagnosis.pods import HostPort, Variant, host_ports_of, requests_of, untolerated
-from bot.diagnosis.requirements import Requirement, Requirements
+from bot.diagnosis.requirements import ABSENT_OPERATORS, Requirement, Requirements
 from bot.diagnosis.state_nodes import StateNode, state_nodes
 from bot.diagnosis.topology import Group, choose
 from bot.diagnosis.volumes import attached
-from bot.model.kubernetes import Pod
+from bot.model.kubernetes import Pod, Taint, Toleration
 from bot.model.labels import HOSTNAME
 from bot.model.quantities import ZERO, Resources, less, total
 from bot.model.world import World
@@ -49,6 +50,11 @@ class Nodes:
     def __init__(self, world: World, daemons: Sequence[DaemonPod]) -> None:
         self._world = world
         self._daemons = daemons
+        self._memo = Memo()
+
+    @cached_property
+    def _index(self) -> "_Index":
+        return _Index(self.occupied)
 
     @cached_property
     def occupied(self) -> tuple[Occupied, ...]:
@@ -64,29 +70,98 @@ class Nodes:
         return tuple(self._occupied(node, placed.get(node.node_name, ())) for node in ordered)
 
     def _occupied(self, node: StateNode, pods: Sequence[Pod]) -> Occupied:
-        used = total((*(requests_of(p.spec) for p in pods), _coming_daemons(self._daemons, node, pods)))
+        own = Requirements.from_labels(node.labels)
+        used = total((*(requests_of(p.spec) for p in pods), self._coming(node, own, pods)))
+        hosted = (
+            own if node.labels.get(HOSTNAME) else Requirements.from_labels({**node.labels, HOSTNAME: node.hostname})
+        )
         return Occupied(
             node=node,
             pods=tuple(pods),
             ports=tuple(port for pod in pods for port in host_ports_of(pod.spec)),
-            labels=Requirements.from_labels({**node.labels, HOSTNAME: node.hostname}),
+            labels=hosted,
             room=less(node.allocatable, used),
+        )
+
+    def _coming(self, node: StateNode, labels: Requirements, pods: Sequence[Pod]) -> Resources:
+        """What DaemonSets will still take: their pods that should run here minus those that do, never below nothing."""
+        due = total(d.requests for d in self._daemons if self._runs_on(d, node, labels))
+        placed = (p for p in pods if any(o.kind == "DaemonSet" for o in p.metadata.owner_references))
+        running = total(requests_of(p.spec) for p in placed)
+        return {name: max(amount, ZERO) for name, amount in less(due, running).items()}
+
+    def _runs_on(self, daemon: DaemonPod, node: StateNode, labels: Requirements) -> bool:
+        """Its remaining first term alone counts here, and is not given up (getCompatibleDaemonPods)."""
+        strict = self._memo.of(id(daemon), lambda: daemon.variant.strict)
+        key = id(daemon), node.taints, tuple(labels.get(name) for name in strict)
+        return self._memo.of(
+            key, lambda: not daemon.skipped and daemon.tolerates(node.taints) and labels.accepts(strict)
         )
 
     def fitting(self, variant: Variant, load: Load, groups: Sequence[Group]) -> str:
         """The name of the first node that takes the pod; "" when none does."""
-        return next((o.node.name for o in self.occupied if _takes(self._world, o, variant, load, groups)), "")
+        candidates = (self.occupied[i] for i in bits(self._index.candidates(variant, load)))
+        return next((o.node.name for o in candidates if _takes(self._world, o, variant, load, groups)), "")
+
+
+class _Index:
+    """Nodes by what each pod is asked: room, taints, labels. Sets of nodes are integers, bit i is the i-th node."""
+
+    def __init__(self, occupied: Sequence[Occupied]) -> None:
+        self._all = (1 << len(occupied)) - 1
+        self._rooms = [one.room for one in occupied]
+        self._overfull = sum(1 << i for i, room in enumerate(self._rooms) if any(a.nano < 0 for a in room.values()))
+        self._ladders: dict[str, Ladder] = {}
+        self._labels = [one.labels for one in occupied]
+        self._by_label: dict[str, dict[Requirement, int]] = {}
+        self._by_taints: dict[tuple[Taint, ...], int] = {}
+        self._memo = Memo()
+        for i, one in enumerate(occupied):
+            self._by_taints[one.node.taints] = self._by_taints.get(one.node.taints, 0) | 1 << i
+
+    def candidates(self, variant: Variant, load: Load) -> int:
+        """Nodes with room for it, whose taints it tolerates, with labels that it accepts."""
+        found = self._all & ~self._overfull
+        for resource, amount in load.requests.items():
+            if amount.nano > 0 and found:
+                found &= self._ladder(resource).at_least(amount.nano)
+        if found:
+            found &= self._memo.of(variant.tolerations, lambda: self._tolerated(variant.tolerations))
+        for requirement in variant.requirements.values() if found else ():
+            found &= self._met(requirement)
+        return found
+
+    def _ladder(self, resource: str) -> Ladder:
+        if resource not in self._ladders:
+            self._ladders[resource] = Ladder(self._rooms, resource)
+        return self._ladders[resource]
+
+    def _tolerated(self, tolerations: Sequence[Toleration]) -> int:
+        return sum(nodes for taints, nodes in self._by_taints.items() if not untolerated(tolerations, taints))
+
+    def _met(self, requirement: Requirement) -> int:
+        return self._memo.of(requirement, lambda: self._meeting(requirement))
+
+    def _meeting(self, requirement: Requirement) -> int:
+        """Nodes that accept one requirement (Requirements.accepts, with no label that may be undefined)."""
+        key = requirement.key
+        if key not in self._by_label:
+            by_value: dict[Requirement, int] = {}
+            for i, labels in enumerate(self._labels):
+                if key in labels:
+                    by_value[labels[key]] = by_value.get(labels[key], 0) | 1 << i
+            self._by_label[key] = by_value
+        by_value = self._by_label[key]
+        met = sum(nodes for value, nodes in by_value.items() if not value.conflicts_with(requirement))
+        undefined = self._all & ~sum(by_value.values())
+        return met | (undefined if requirement.operator in ABSENT_OPERATORS else 0)
 
 
 def _takes(world: World, one: Occupied, variant: Variant, load: Load, groups: Sequence[Group]) -> bool:
-    room = one.room
-    if untolerated(variant.tolerations, one.node.taints):
-        return False
-    if any(left.nano < 0 for left in room.values()) or any(room.get(n, ZERO) < a for n, a in load.requests.items()):
-        return False
+    """What the index does not know: ports, volumes, topology."""
     if any(a.conflicts_with(b) for a in load.ports for b in one.ports):
         return False
-    if _volumes_exceed(world, one.node, variant.pod, one.pods) or not one.labels.accepts(variant.requirements):
+    if _volumes_exceed(world, one.node, variant.pod, one.pods):
         return False
     both = one.labels & variant.requirements
     return any(
@@ -124,17 +199,3 @@ def _topology_allows(placed: Requirements, variant: Variant, groups: Sequence[Gr
             return False
         picks.append(choice.picks[0])
     return placed.accepts(Requirements(picks))
-
-
-def _coming_daemons(daemons: Sequence[DaemonPod], node: StateNode, pods: Sequence[Pod]) -> Resources:
-    """What DaemonSets will still take: their pods that should run here minus those that do, never below nothing."""
-    labels = Requirements.from_labels(node.labels)
-    due = total(d.requests for d in daemons if _runs_on(d, node, labels))
-    placed = (p for p in pods if any(o.kind == "DaemonSet" for o in p.metadata.owner_references))
-    running = total(requests_of(p.spec) for p in placed)
-    return {name: max(amount, ZERO) for name, amount in less(due, running).items()}
-
-
-def _runs_on(daemon: DaemonPod, node: StateNode, labels: Requirements) -> bool:
-    """Its remaining first term alone counts here, and is not given up (getCompatibleDaemonPods)."""
-    return not daemon.skipped and daemon.tolerates(node.taints) and labels.accepts(daemon.variant.strict)

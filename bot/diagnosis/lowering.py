@@ -43,13 +43,21 @@ def bearer(spec: PodSpec, resource: str) -> str:
 def lowered(spec: PodSpec, resource: str, total: Quantity) -> PodSpec | None:
     """The pod with that total. What runs side by side gives way in its largest container, init containers one by one.
 
+    Where the pod asks as a whole, its containers give way only as far as they must stay below that.
     None where the largest container alone cannot give that much: then no single change reaches the total.
     """
     target = total - spec.overhead.get(resource, ZERO)
     if target < ZERO:
         return None
-    if spec.resources is not None and _at_pod_level(spec, resource):
-        return replace(spec, resources=_changed(spec.resources, resource, target))
+    inside = _contained(spec, resource, target)
+    if inside is None or spec.resources is None or not _at_pod_level(spec, resource):
+        return inside
+    whole = _changed(spec.resources, resource, target)
+    return _capped(replace(inside, resources=whole), resource, whole.limits.get(resource))
+
+
+def _contained(spec: PodSpec, resource: str, target: Quantity) -> PodSpec | None:
+    """The pod with containers that together ask for no more than that."""
     running = dict(_running(spec, resource))
     amounts: dict[Where, Quantity] = {}
     excess = Quantity(sum(amount.nano for amount in running.values())) - target
@@ -60,6 +68,20 @@ def lowered(spec: PodSpec, resource: str, total: Quantity) -> PodSpec | None:
         if target < amount + before:
             amounts[where] = target - before
     return None if any(amount < ZERO for amount in amounts.values()) else _with(spec, resource, amounts)
+
+
+def _capped(spec: PodSpec, resource: str, most: Quantity | None) -> PodSpec:
+    """No container's limit is above the pod's: the API server refuses that (validation.go, validatePodResourceConsistency)."""
+    if most is None or all(c.resources.limits.get(resource, most) <= most for c in spec.containers):
+        return spec
+    return replace(spec, containers=tuple(_limited(c, resource, most) for c in spec.containers))
+
+
+def _limited(container: Container, resource: str, most: Quantity) -> Container:
+    limits = {
+        name: min(amount, most) if name == resource else amount for name, amount in container.resources.limits.items()
+    }
+    return replace(container, resources=replace(container.resources, limits=limits))
 
 
 def without(spec: PodSpec, resource: str) -> PodSpec:

@@ -11,7 +11,15 @@ from typing import Final
 
 from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.constraints import Partition, pod_constraints
-from bot.diagnosis.edits import Opening, Part, dropped_requirement, edits, limit_part, resource_part
+from bot.diagnosis.edits import (
+    Opening,
+    Part,
+    changed_label,
+    dropped_requirement,
+    edits,
+    limit_part,
+    resource_part,
+)
 from bot.diagnosis.quotas import quotas_of
 from bot.diagnosis.remedies import MOST_EDITS, dated, rank, remedies, remedy_of, within_quotas
 from bot.diagnosis.scheduling import Round, steps
@@ -143,13 +151,16 @@ def _suffices_elsewhere(fewer: Sequence[Edit], pools: Sequence[tuple[Solved, ...
 
 
 def _single(pools: Sequence[tuple[Solved, ...]], trials: Trials) -> Ranked | None:
-    """One edit that helps though the offering space does not say so: for rules that are not about single offerings, and
-    for nodes that exist."""
+    """One edit that helps though the offering space does not say so: for rules that are not about single offerings, for
+    nodes that exist, and a NodePool's own label, which is not changed where anything else helps."""
     existing = bool(trials.this.nodes.occupied)
     for position, pool in enumerate(pools):
         found: list[Ranked] = []
-        for solved in (one for one in pool if existing or not one.partition.exact):
+        for solved in pool:
+            hidden = existing or not solved.partition.exact
             for constraint in _all_constraints(trials.this, solved.partition):
+                if not hidden and constraint.kind is not Kind.POOL_LABEL:
+                    continue
                 part = _helping(solved.partition, constraint, trials)
                 if part is not None:
                     opening = _opening(solved.partition, constraint)
@@ -183,6 +194,9 @@ def _helping(whole: Partition, constraint: Constraint, trials: Trials) -> Part |
     tried = [part for opening in (narrow, wide) for part in edits(opening, constraint)]
     if constraint.kind is Kind.POOL_REQUIREMENT:
         tried.append(dropped_requirement(constraint))  # its minValues goes with it
+    if constraint.kind is Kind.POOL_LABEL and constraint.editor is Editor.NODEPOOL_OWNER:
+        label = changed_label(wide, constraint)
+        tried += [label] if label is not None else []
     return next((part for part in tried if trials.helps((part.edit,), nodepool)), None)
 
 

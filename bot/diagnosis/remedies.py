@@ -41,6 +41,7 @@ RANK: Final = {
     "lower-min-values": 120,
     "add-nodepool-label": 130,
     "drop-requirement": 140,
+    "change-nodepool-label": 150,
 }
 """Smaller is tried first: fix a count, tolerate, widen a pin, drop one, and only then change what others share."""
 PIN_RANK: Final = {ZONE: 0, CAPACITY_TYPE: 1, INSTANCE_TYPE: 4}

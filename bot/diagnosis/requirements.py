@@ -23,7 +23,7 @@ _BOUNDS: Final[Mapping[str, tuple[int | None, int | None]]] = {
     "Lte": (None, 0),
 }
 NOTHING: Final[frozenset[str]] = frozenset()
-_ABSENT_OPERATORS: Final = frozenset({"NotIn", "DoesNotExist"})
+ABSENT_OPERATORS: Final = frozenset({"NotIn", "DoesNotExist"})
 
 
 def integer(text: str) -> int | None:
@@ -111,7 +111,7 @@ class Requirement:
 
     def conflicts_with(self, other: "Requirement") -> bool:
         """Whether Karpenter refuses the pair. Source: requirements.go, Intersects."""
-        absent_both = self.operator in _ABSENT_OPERATORS and other.operator in _ABSENT_OPERATORS
+        absent_both = self.operator in ABSENT_OPERATORS and other.operator in ABSENT_OPERATORS
         return not absent_both and not self.intersects(other)
 
 
@@ -169,7 +169,7 @@ class Requirements(Mapping[str, Requirement]):
         return tuple(
             Clash(key, wanted, None)
             for key, wanted in sorted(incoming.items())
-            if key not in self._by_key and key not in allowed and wanted.operator not in _ABSENT_OPERATORS
+            if key not in self._by_key and key not in allowed and wanted.operator not in ABSENT_OPERATORS
         )
 
     def accepts(self, incoming: "Requirements", *, allowed: frozenset[str] = NOTHING) -> bool:

@@ -284,17 +284,21 @@ def _price(offering: Offering) -> float:
 def indexed(catalogue: Catalogue) -> Space:
     """The index of a Catalogue; kept, because catalogues are compared by identity and live long."""
     order: dict[tuple[tuple[str, str | None], ...], int] = {}
+    bought: dict[object, int] = {}
     slots: list[Slot] = []
     offerings: list[dict[int, Offering]] = []
     reasons: dict[Unavailable, dict[int, Types]] = {}
     for i, instance_type in enumerate(catalogue.types):
         for offering in instance_type.offerings:
-            labels = tuple(sorted(offering.labels.items(), key=lambda item: item[0]))
-            if labels not in order:
-                order[labels] = len(slots)
-                slots.append(_slot(offering))
-                offerings.append({})
-            s = order[labels]
+            way = _way(offering)
+            if way not in bought:
+                labels = tuple(sorted(offering.labels.items(), key=lambda item: item[0]))
+                if labels not in order:
+                    order[labels] = len(slots)
+                    slots.append(_slot(offering))
+                    offerings.append({})
+                bought[way] = order[labels]
+            s = bought[way]
             offerings[s][i] = offering
             for reason in offering.unavailable:
                 reasons.setdefault(reason, {})[s] = reasons.setdefault(reason, {}).get(s, 0) | 1 << i
@@ -315,6 +319,13 @@ def indexed(catalogue: Catalogue) -> Space:
         _slots_met={},
         _memo=Memo(),
     )
+
+
+def _way(offering: Offering) -> object:
+    """What decides an offering's labels: tens of thousands of offerings have a few dozens of these."""
+    o = offering
+    reserved = o.reservation_id, o.reservation_type, o.reservation_interruptible
+    return o.capacity_type, o.zone, o.zone_id, reserved, o.more_labels
 
 
 def _slot(offering: Offering) -> Slot:

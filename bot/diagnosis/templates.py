@@ -10,7 +10,7 @@ from typing import Final
 
 from bot.diagnosis.daemons import DaemonPod, Daemons, Grounds, overhead_groups
 from bot.diagnosis.indexes import Types
-from bot.diagnosis.releases import MIN_VALUES_WITHIN, Version
+from bot.diagnosis.releases import DAEMONS_BY_TYPE, MIN_VALUES_WITHIN, NEWEST, READY_LABELS, Version
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
 from bot.diagnosis.space import Space, indexed
 from bot.diagnosis.state_nodes import capacity_of_pools
@@ -36,6 +36,9 @@ NODE_CLASSES: Final = frozenset(
     }
 )
 """Node classes whose Karpenter we mirror: self-managed on AWS, EKS Auto Mode, and the provider of the test bed."""
+
+READY: Final = (Requirement.of(REGISTERED, "In", ("true",)), Requirement.of(INITIALIZED, "In", ("true",)))
+"""The labels that every node has which is ready for pods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,15 +96,14 @@ def implied_labels(pool: NodePool) -> dict[str, str]:
     return {NODEPOOL: pool.metadata.name, node_class_key(pool): pool.spec.template.spec.node_class_ref.name}
 
 
-def pool_requirements(pool: NodePool) -> Requirements:
+def pool_requirements(pool: NodePool, version: Version = NEWEST) -> Requirements:
     """requirements ∩ template labels ∩ implied labels ∩ the two labels that every ready node has."""
     return Requirements(
         (
             *parse_terms(pool.spec.template.spec.requirements),
             *Requirements.from_labels(pool.spec.template.metadata.labels).values(),
             *Requirements.from_labels(implied_labels(pool)).values(),
-            Requirement.of(REGISTERED, "In", ("true",)),
-            Requirement.of(INITIALIZED, "In", ("true",)),
+            *(READY if version >= READY_LABELS else ()),
         )
     )
 
@@ -141,13 +143,20 @@ def template(
     `daemons`: the DaemonSets' pods as the NodePools before have left them.
     """
     space = indexed(world.catalogues[pool.metadata.name]).refusing(refused)
-    requirements = pool_requirements(pool)
+    requirements = pool_requirements(pool, version)
     types = space.types_meeting(requirements) & space.healthy & space.types_offered(requirements)
     unmet = min_values_unmet(requirements, space, types, version)
     if unmet and world.settings.min_values_policy == "Strict":
         types = 0
     taints = pool.spec.template.spec.taints
-    grounds = Grounds(space=space, requirements=requirements, taints=taints, types=types, well_known=well_known(pool))
+    grounds = Grounds(
+        space=space,
+        requirements=requirements,
+        taints=taints,
+        types=types,
+        well_known=well_known(pool),
+        by_type=version >= DAEMONS_BY_TYPE,
+    )
     groups, after = overhead_groups(grounds, daemons)
     return Template(
         pool=pool,

@@ -6,19 +6,17 @@ topologynodefilter.go} (v1.15). Where Karpenter takes a random one of equal doma
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
+from bot.diagnosis.placed import Holder, NodeFilter, Placed, selects
 from bot.diagnosis.pods import Variant, first_variant, tolerates
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
 from bot.diagnosis.space import indexed
-from bot.diagnosis.state_nodes import StateNode, state_nodes
 from bot.diagnosis.templates import ready_problem
 from bot.karpenter import TopologyRule
 from bot.model.karpenter import NodePool
 from bot.model.kubernetes import (
     Affinity,
     LabelSelector,
-    Node,
     Pod,
     PodAffinity,
     PodAffinityTerm,
@@ -28,27 +26,6 @@ from bot.model.kubernetes import (
 )
 from bot.model.labels import HOSTNAME
 from bot.model.world import World
-
-
-def selects(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector matches (apimachinery meta/v1 helpers.go: none matches nothing, an empty one everything)."""
-    if selector is None:
-        return False
-    wanted: list[tuple[str, str, tuple[str, ...]]] = [(k, "In", (v,)) for k, v in selector.match_labels.items()]
-    wanted += [(e.key, e.operator, e.values) for e in selector.match_expressions]
-    for key, operator, values in wanted:
-        match operator:
-            case "In":
-                met = key in labels and labels[key] in values
-            case "NotIn":
-                met = key not in labels or labels[key] not in values
-            case "Exists":
-                met = key in labels
-            case _:
-                met = key not in labels
-        if not met:
-            return False
-    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,23 +117,15 @@ def _affinity(group: Group, pod: Pod, pod_domains: Requirement, node_domains: Re
 class Topology:
     """The rules that concern one variant of a pod, counted once per World."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, placed: Placed | None = None) -> None:
         self._world = world
+        self.placed = placed or Placed(world)
         self._universe: dict[str, dict[str, list[tuple[Taint, ...]]]] = {}
-
-    @cached_property
-    def _nodes(self) -> dict[str, Node]:
-        return {n.metadata.name: n for n in self._world.nodes}
-
-    @cached_property
-    def _active(self) -> tuple[StateNode, ...]:
-        return tuple(n for n in state_nodes(self._world) if not n.deleting)
 
     def groups(self, variant: Variant) -> tuple[Group, ...]:
         """The variant's own rules, then other pods' required anti-affinity that selects it (getMatchingTopologies)."""
         own = [*self._spreads(variant), *self._affinities(variant)]
-        inverse = [g for g in self._inverse(variant) if g.selects(variant.pod)]
-        return (*own, *inverse)
+        return (*own, *self._inverse(variant))
 
     def _spreads(self, variant: Variant) -> Iterator[Group]:
         for spread in variant.spreads:
@@ -199,25 +168,21 @@ class Topology:
         where: str,
         spread: TopologySpreadConstraint | None,
     ) -> Group:
-        namespaces = self._namespaces(variant.pod, term)
-        counted = _NodeFilter.of(variant, spread)
+        namespaces = self.placed.namespaces(variant.pod, term)
+        counted = NodeFilter.of(variant, spread)
         ignore_taints = spread is not None and spread.node_taints_policy == "Ignore"
         # A rule of (anti-)affinity is made once, for the pod as written: its hash holds no tolerations, so a relaxed pod
         # finds the old one with the domains of then (karpenter: topologygroup.go, Hash; topology.go, Update).
         tolerated = variant.tolerations if spread is not None else variant.pod.spec.tolerations
         tolerations = None if ignore_taints else tolerated
         domains = dict.fromkeys(self._domains(term.topology_key, tolerations), 0)
-        for one in self._active:
-            domain = one.labels.get(term.topology_key)
-            if one.node is not None and domain is not None and counted.matches(one.node):
-                domains.setdefault(domain, 0)
-        if term.topology_key == HOSTNAME and counted == _NodeFilter.of(self._as_written(variant.pod), spread):
+        for domain in self.placed.domains(term.topology_key, counted):
+            domains.setdefault(domain, 0)
+        if term.topology_key == HOSTNAME and counted == NodeFilter.of(self._as_written(variant.pod), spread):
             self._register(domains)
-        for pod, node in self._placed(variant.pod):
-            if pod.metadata.namespace in namespaces and _listed(term.label_selector, pod) and counted.matches(node):
-                domain = _domain(node, term.topology_key)
-                if domain is not None:
-                    domains[domain] = domains.get(domain, 0) + 1
+        found = self.placed.count(term.topology_key, namespaces, term.label_selector, counted, variant.pod)
+        for domain, number in found.items():
+            domains[domain] = domains.get(domain, 0) + number
         return Group(
             rule=rule,
             key=term.topology_key,
@@ -230,35 +195,32 @@ class Topology:
         )
 
     def _inverse(self, variant: Variant) -> Iterator[Group]:
-        """Anti-affinity of pods that run, and of the pod itself: where they are, the selected pod may not be.
+        """Anti-affinity of pods that run, and of the pod itself: where they are, the pod may not be if it is selected.
 
         Who comes first makes the rule, with the domains that its own tolerations reach; later pods are only counted in it
         (topology.go, updateInverseAntiAffinity). Pods that run come before the pod.
         """
-        rules: list[Group] = []
-        holders: list[tuple[Pod, Node | None]] = [*self._placed(variant.pod), (variant.pod, None)]
-        for pod, node in holders:
-            affinity = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity else None
-            for term in affinity.required_during_scheduling_ignored_during_execution if affinity else ():
-                namespaces = self._namespaces(pod, term)
-                known = next((g for g in rules if _same_rule(g, term, namespaces)), None)
-                if known is not None:
-                    rules.remove(known)
-                domains = dict(known.domains) if known else self._reached(term, pod)
-                domain = node.metadata.labels.get(term.topology_key) if node else None
-                if domain is not None:
-                    domains[domain] = domains.get(domain, 0) + 1
-                rules.append(
-                    Group(
-                        rule=TopologyRule.ANTI_AFFINITY,
-                        key=term.topology_key,
-                        namespaces=namespaces,
-                        selector=term.label_selector,
-                        domains=domains,
-                        field="spec.affinity.podAntiAffinity of other pods",
-                    )
-                )
-        yield from rules
+        pod = variant.pod
+        own = (one for one in self.placed.terms_of(pod, None) if one.keeps_away(pod))
+        rules: list[tuple[Holder, dict[str, int]]] = []
+        for one in (*self.placed.keeping_away(pod), *own):
+            known = next((rule for rule in rules if _same_rule(rule[0], one)), None)
+            if known is not None:
+                rules.remove(known)
+            domains = known[1] if known else self._reached(one.term, one.pod)
+            domain = one.node.metadata.labels.get(one.term.topology_key) if one.node else None
+            if domain is not None:
+                domains[domain] = domains.get(domain, 0) + 1
+            rules.append((one, domains))
+        for one, domains in rules:
+            yield Group(
+                rule=TopologyRule.ANTI_AFFINITY,
+                key=one.term.topology_key,
+                namespaces=one.namespaces,
+                selector=one.term.label_selector,
+                domains=domains,
+                field="spec.affinity.podAntiAffinity of other pods",
+            )
 
     def _reached(self, term: PodAffinityTerm, pod: Pod) -> dict[str, int]:
         """The domains of a rule that this pod makes, all empty."""
@@ -275,26 +237,8 @@ class Topology:
 
         Source: existingnode.go, NewExistingNode, which registers with the rules there are before anything is tried.
         """
-        for one in self._active:
-            domains.setdefault(one.hostname, 0)
-
-    def _placed(self, besides: Pod) -> Iterator[tuple[Pod, Node]]:
-        """Pods that count: bound to a node that exists, not finished, not leaving, not the pod in question."""
-        for pod in self._world.pods:
-            node = self._nodes.get(pod.spec.node_name)
-            over = pod.status.phase in ("Succeeded", "Failed") or pod.metadata.deletion_timestamp is not None
-            if node is not None and not over and pod.metadata.uid != besides.metadata.uid:
-                yield pod, node
-
-    def _namespaces(self, pod: Pod, term: PodAffinityTerm) -> frozenset[str]:
-        if not term.namespaces and term.namespace_selector is None:
-            return frozenset({pod.metadata.namespace})
-        selected = {
-            n.metadata.name
-            for n in self._world.namespaces
-            if term.namespace_selector is not None and selects(term.namespace_selector, n.metadata.labels)
-        }
-        return frozenset({*term.namespaces, *selected})
+        for hostname in self.placed.hostnames:
+            domains.setdefault(hostname, 0)
 
     def _domains(self, key: str, tolerations: Sequence[Toleration] | None) -> Iterator[str]:
         """Domains that NodePools can make (topology.go buildDomainGroups), those behind untolerated taints left out.
@@ -331,39 +275,9 @@ class Topology:
         return domains
 
 
-def _same_rule(group: Group, term: PodAffinityTerm, namespaces: frozenset[str]) -> bool:
-    return (group.key, group.namespaces, group.selector) == (term.topology_key, namespaces, term.label_selector)
-
-
-def _domain(node: Node, key: str) -> str | None:
-    return node.metadata.labels.get(key) or (node.metadata.name if key == HOSTNAME else None)
-
-
-def _listed(selector: LabelSelector | None, pod: Pod) -> bool:
-    """Counting lists pods with the selector, and there no selector means all (topology.go, TopologyListOptions)."""
-    return selector is None or selects(selector, pod.metadata.labels)
-
-
-@dataclass(frozen=True, slots=True)
-class _NodeFilter:
-    """Which nodes count for a spread constraint (topologynodefilter.go); affinity rules count all nodes."""
-
-    tolerations: tuple[Toleration, ...] | None
-    alternatives: tuple[Requirements, ...] | None
-
-    @classmethod
-    def of(cls, variant: Variant, spread: TopologySpreadConstraint | None) -> "_NodeFilter":
-        if spread is None:
-            return cls(None, None)
-        selector = Requirements(a.requirement for a in variant.selector)
-        terms = tuple(selector & Requirements(parse_terms(term.match_expressions)) for _, term in variant.terms)
-        return cls(
-            variant.tolerations if spread.node_taints_policy == "Honor" else None,
-            (terms or (selector,)) if spread.node_affinity_policy == "Honor" else None,
-        )
-
-    def matches(self, node: Node) -> bool:
-        if self.tolerations is not None and not all(tolerates(self.tolerations, t) for t in node.spec.taints):
-            return False
-        labels = Requirements.from_labels(node.metadata.labels)
-        return self.alternatives is None or any(labels.accepts(wanted) for wanted in self.alternatives)
+def _same_rule(one: Holder, other: Holder) -> bool:
+    return (one.term.topology_key, one.namespaces, one.term.label_selector) == (
+        other.term.topology_key,
+        other.namespaces,
+        other.term.label_selector,
+    )

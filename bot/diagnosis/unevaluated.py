@@ -19,9 +19,8 @@ CAPACITY_BUFFER: Final = "capacity-buffer"
 DYNAMIC_RESOURCES: Final = "dynamic-resources"
 PLACEMENT_GROUP: Final = "placement-group"
 ZONAL_SHIFT: Final = "zonal-shift"
-_GATES: Final = {"NodeOverlay": NODE_OVERLAY, "CapacityBuffer": CAPACITY_BUFFER}
-"""Feature gates that make Karpenter read objects which can change what it launches or where there is room."""
 _KINDS: Final = {"NodeOverlay": NODE_OVERLAY, "CapacityBuffer": CAPACITY_BUFFER}
+"""Kinds of objects which can change what Karpenter launches or where there is room; its feature gates have their names."""
 _CONTROLLER: Final = ObjectRef(api_version="apps/v1", kind="Deployment", name="karpenter")
 
 
@@ -37,13 +36,14 @@ def _claims(world: World, pod: Pod, _history: History) -> Iterator[Unevaluated]:
 
 
 def _objects(world: World, _pod: Pod, _history: History) -> Iterator[Unevaluated]:
-    """Objects of a kind that changes what Karpenter launches; without any that was seen, the gate that switches them on."""
+    """Objects of a kind that changes what Karpenter launches; where it is not known whether there are any, the gate that
+    makes Karpenter look at them."""
     found = [o for o in world.others if o.kind in _KINDS]
     for one in found:
         yield Unevaluated(feature=_KINDS[one.kind], object=one, field="spec")
-    seen = {_KINDS[one.kind] for one in found}
-    for gate, feature in _GATES.items():
-        if gate in world.settings.feature_gates and feature not in seen:
+    known = world.others_listed | {one.kind for one in found}
+    for gate, feature in _KINDS.items():
+        if gate in world.settings.feature_gates and gate not in known:
             yield Unevaluated(feature=feature, object=_CONTROLLER, field="FEATURE_GATES", detail=gate)
 
 

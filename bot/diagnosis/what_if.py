@@ -50,7 +50,7 @@ def edited(world: World, pod: Pod, edits: Sequence[Edit]) -> tuple[World, Pod]:
             pools[edit.object.name] = _pool(pools[edit.object.name], edit)
         else:
             new_pod = _pod(new_pod, edit)
-    pods = tuple(new_pod if one is pod else one for one in world.pods)
+    pods = world.pods if new_pod is pod else tuple(new_pod if one is pod else one for one in world.pods)
     return replace(world, pods=pods, node_pools=tuple(pools[p.metadata.name] for p in world.node_pools)), new_pod
 
 
@@ -78,7 +78,7 @@ def decided(this: Round, edits: Sequence[Edit], nodepool: str, refused: Sequence
             templates=tuple(t for t in templates if t.types),
             requests=requests_of(pod.spec),
             ports=host_ports_of(pod.spec),
-            topology=Topology(world) if touched else this.topology,
+            topology=Topology(world, this.topology.placed) if touched else this.topology,
             term=_term(pod, edits),
         )
     )
@@ -232,7 +232,7 @@ def _pool(pool: NodePool, edit: Edit) -> NodePool:
         return changed(pool, spec=changed(spec, limits={**spec.limits, place[2]: Quantity.parse(str(edit.new))}))
     inner = spec.template
     if place[2] == "metadata":
-        labels = _entry(inner.metadata.labels, edit.subject, edit.new)
+        labels = _entry(inner.metadata.labels, place[4] if len(place) > 4 else edit.subject, edit.new)
         inner = changed(inner, metadata=changed(inner.metadata, labels=labels))
     else:
         requirements = inner.spec.requirements

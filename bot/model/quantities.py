@@ -35,6 +35,10 @@ _QUANTITY: Final = re.compile(
 _LONGEST: Final = 1100
 _SHOWN: Final = 64
 _MOST_BINARY: Final = (2**63 - 1) * NANO
+_MOST_DIGITS: Final = 18
+"""Of a number that Kubernetes keeps as an int64 (amount.go, maxInt64Factors)."""
+FINEST: Final = -9
+"""The exponent of the smallest amount."""
 
 
 class QuantityError(ValueError):
@@ -80,7 +84,9 @@ class Quantity:
         nano = -(-exact.numerator // exact.denominator)
         if form is Format.BINARY_SI:
             nano = min(nano, _MOST_BINARY)
-        return cls(-nano if sign == "-" else nano, _as_stored(nano, form))
+        if form is Format.BINARY_SI or not _kept(digits, int(exponent or 0)):
+            form = _as_stored(nano, form)
+        return cls(-nano if sign == "-" else nano, form)
 
     @classmethod
     def known(cls, text: str | int | float) -> "Quantity":
@@ -138,9 +144,21 @@ def _known(text: str | int | float) -> Quantity:
     return Quantity.parse(text)
 
 
+def _kept(digits: str, exponent: int) -> bool:
+    """Whether the API server stores a decimal number's own text: `1.96e2` stays `1.96e2`, though `196` says the same.
+
+    ParseQuantity takes a text for canonical by the digits without the point and the exponent that goes with these.
+    """
+    whole, _, fraction = digits.partition(".")
+    shifted, scale = (whole.lstrip("0") or "0") + fraction, exponent - len(fraction)
+    if len(shifted) > _MOST_DIGITS or scale < FINEST or scale % 3:
+        return False
+    return shifted[0] != "0" and not shifted.endswith("000")
+
+
 def _as_stored(nano: int, form: Format) -> Format:
     """The format that is left after the API server has stored the canonical text: `0.5e1` is `5`, `1.1Gi` has no suffix."""
-    plain = nano % NANO == 0 and (nano // NANO) % 1000 != 0
+    plain = nano % NANO == 0 and ((nano // NANO) % 1000 != 0 or not nano)
     odd = nano % (1024 * NANO) != 0
     return (
         Format.DECIMAL_SI if (form is Format.DECIMAL_EXPONENT and plain) or (form is Format.BINARY_SI and odd) else form

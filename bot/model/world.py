@@ -179,6 +179,8 @@ class World:
     workloads: tuple[Workload, ...] = ()
     others: tuple[ObjectRef, ...] = ()
     """Objects of kinds that change what Karpenter does and are not worked out (bot/diagnosis/unevaluated.py)."""
+    others_listed: frozenset[str] = frozenset()
+    """Kinds of which `others` has every object."""
     events: tuple[Event, ...] = ()
     karpenter_log: tuple[str, ...] = ()
     ec2: Ec2Facts = field(default_factory=Ec2Facts)

@@ -101,6 +101,7 @@ REMEDIES: Final[Mapping[str, Mapping[str, Fact]]] = {
     },
     "drop-requirement": {"nodepool": "gpu", "key": "karpenter.k8s.aws/instance-category"},
     "add-nodepool-label": {"nodepool": "gpu", "key": "nodeType", "value": "nvidia"},
+    "change-nodepool-label": {"nodepool": "gpu", "key": "nodeType", "old": "intel", "value": "nvidia"},
     "lower-min-values": {"nodepool": "gpu", "key": "node.kubernetes.io/instance-type", "old": 10, "new": 3},
     "allow-capacity-type": {
         "key": "karpenter.sh/capacity-type",

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from bot.diagnosis.lowering import lowered
 from bot.model.diagnosis import Edit, Json
-from bot.model.kubernetes import Container, NodeSelectorRequirement, Pod
+from bot.model.kubernetes import Container, NodeSelectorRequirement, Pod, PodSpec, ResourceRequirements
 from bot.model.objects import MalformedObjectError, ObjectRef, decode
 from bot.model.quantities import ZERO, Quantity, QuantityError
 from bot.remediation.documents import Pointer, at, cut, items, parse_field, places, put, text
@@ -105,13 +106,46 @@ def _resource(document: Json, site: Site, edit: Edit, pod: Pod) -> Json:
     return document if amounts else None
 
 
+def _pod_level(document: Json, site: Site, edit: Edit, pod: Pod) -> Json:
+    """What the pod asks for as a whole goes down, and what its containers ask for as far as they must stay below it."""
+    lower = lowered(pod.spec, edit.subject, Quantity.parse(str(edit.new))) if edit.new is not None else None
+    if lower is None or lower.resources is None or pod.spec.resources is None:
+        return None
+    inside = (
+        (site.resources(document, kind, before.name), before.resources, after.resources)
+        for (kind, before), (_, after) in zip(_containers(pod.spec), _containers(lower), strict=True)
+        if before.resources != after.resources
+    )
+    for where, old, new in (((*site.spec, "resources"), pod.spec.resources, lower.resources), *inside):
+        document = None if where is None else _resources_set(document, where, edit.subject, old, new)
+        if document is None:
+            break
+    return document
+
+
+def _resources_set(
+    document: Json, where: Pointer, name: str, old: ResourceRequirements, new: ResourceRequirements
+) -> Json:
+    """Requests and limits as they are to be, each where it is written; admission adds requests that no template has."""
+    changes = ((("requests", name), old.requests, new.requests), (("limits", name), old.limits, new.limits))
+    found = False
+    for place, before, after in changes:
+        raw = at(document, (*where, *place))
+        if raw is None:
+            continue
+        if _quantity(raw) != before.get(name):
+            return None
+        found, document = True, put(document, (*where, *place), _like(raw, after[name]))
+    return document if found else None
+
+
 Amounts = dict[tuple[str, str], tuple[Quantity, Quantity | None]]
 """Which container (list, name) asks for how much now, and how much it is to ask for; None: not at all."""
 
 
-def _containers(pod: Pod) -> Iterator[tuple[str, Container]]:
-    yield from (("containers", c) for c in pod.spec.containers)
-    yield from (("initContainers", c) for c in pod.spec.init_containers)
+def _containers(spec: PodSpec) -> Iterator[tuple[str, Container]]:
+    yield from (("containers", c) for c in spec.containers)
+    yield from (("initContainers", c) for c in spec.init_containers)
 
 
 def _asked(container: Container, resource: str) -> Quantity:
@@ -119,7 +153,7 @@ def _asked(container: Container, resource: str) -> Quantity:
 
 
 def _without(pod: Pod, resource: str) -> Amounts:
-    return {(kind, c.name): (_asked(c, resource), None) for kind, c in _containers(pod) if _asked(c, resource)}
+    return {(kind, c.name): (_asked(c, resource), None) for kind, c in _containers(pod.spec) if _asked(c, resource)}
 
 
 def _lowered(pod: Pod, where: Pointer, edit: Edit) -> Amounts:
@@ -128,14 +162,14 @@ def _lowered(pod: Pod, where: Pointer, edit: Edit) -> Amounts:
     The total is what runs side by side or the largest init container (kubernetes component-helpers resource/helpers.go).
     """
     old, new, resource = Quantity.parse(str(edit.old)), Quantity.parse(str(edit.new)), where[5]
-    found = [(kind, c) for kind, c in _containers(pod) if kind == where[1]]
+    found = [(kind, c) for kind, c in _containers(pod.spec) if kind == where[1]]
     if int(where[2]) >= len(found):
         return {}
     kind, container = found[int(where[2])]
     alone = kind == "initContainers" and container.restart_policy != "Always"
     asked = _asked(container, resource)
     less = new if alone else asked - (old - new)
-    running = sum((_asked(c, resource).nano for k, c in _containers(pod) if k == "containers"), start=0)
+    running = sum((_asked(c, resource).nano for k, c in _containers(pod.spec) if k == "containers"), start=0)
     if less < ZERO or (alone and running > new.nano):
         return {}
     amounts: Amounts = {(kind, container.name): (asked, new if asked == old else less)}
@@ -307,6 +341,7 @@ def _metadata(document: Json, site: Site, edit: Edit, _pod: Pod) -> Json:
 ROWS: Final = (
     Row(("spec", "containers"), Aspect.RESOURCES, _resource),
     Row(("spec", "initContainers"), Aspect.RESOURCES, _resource),
+    Row(("spec", "resources"), Aspect.RESOURCES, _pod_level),
     Row(("spec", "nodeSelector"), Aspect.NODE_SELECTOR, _selector),
     Row(("spec", "affinity", "nodeAffinity"), Aspect.NODE_AFFINITY, _expression),
     Row(("spec", "affinity", "podAffinity"), Aspect.POD_AFFINITY, _pod_term),

@@ -80,7 +80,9 @@ def _requirement_index(document: Json, edit: Edit, field: Pointer) -> int | None
 
 def _label(document: Json, edit: Edit, field: Pointer) -> Json:
     where = (*_LABELS, field[4] if len(field) > 4 else edit.subject)
-    return put(document, where, edit.new) if _is(document, where, edit.old) else None
+    if not _is(document, where, edit.old):
+        return None
+    return cut(document, where, keep=len(_LABELS)) if edit.new is None else put(document, where, edit.new)
 
 
 def _limit(document: Json, edit: Edit, field: Pointer) -> Json:

@@ -219,6 +219,8 @@ class Cluster:
             daemon_sets=side.daemon_sets,
             events=side.events,
             karpenter_log=side.log,
+            others=side.features.objects,
+            others_listed=side.features.listed,
             ec2=Ec2Facts(region=side.controller.region),
         )
 

@@ -13,6 +13,7 @@ from bot.model.objects import AnyObject
 from bot.model.world import Missing
 from bot.sources.controller import SELECTOR, Controller, ControllerPod, parse_controller
 from bot.sources.errors import ReadFailed, missing_read
+from bot.sources.features import GATED, Features, observe_features
 from bot.sources.logs import SERVER_LIMIT, SINCE_SECONDS, TAILS, LogTail
 from bot.sources.neighbours import observe_daemon_pods
 from bot.sources.reading import IN_ONE_PIECE, Reader
@@ -84,6 +85,7 @@ class KarpenterSide:
     events: tuple[Event, ...]
     controller: Controller
     log: tuple[str, ...]
+    features: Features
 
 
 async def observe_karpenter(reader: Reader, whereabouts: Whereabouts, tail: LogTail) -> KarpenterSide:
@@ -103,6 +105,7 @@ async def observe_karpenter(reader: Reader, whereabouts: Whereabouts, tail: LogT
     controller = parse_controller(pods)
     for gap in controller.missing:
         reader.lacks(gap)
+    gates = controller.settings.feature_gates if pods else _unknown_gates(node_pools)
     return KarpenterSide(
         node_pools=node_pools,
         node_classes=node_classes,
@@ -113,7 +116,14 @@ async def observe_karpenter(reader: Reader, whereabouts: Whereabouts, tail: LogT
         events=events.result(),
         controller=controller,
         log=tuple(tail),
+        features=await observe_features(reader, gates, known=bool(pods)),
     )
+
+
+def _unknown_gates(pools: Sequence[NodePool]) -> Iterable[str]:
+    """Gates that may be on, for all that is known: any, but that EKS Auto Mode has none of them."""
+    ours = any(pool.spec.template.spec.node_class_ref.group != AUTO_MODE for pool in pools)
+    return GATED if ours else ()
 
 
 async def _observe_nodes(reader: Reader) -> tuple[Node, ...]:

@@ -77,6 +77,7 @@ def blocked(world: World, pod: Pod) -> bool:
     return bool(ignored(world, pod)) or solve(begin(world, pod, (), NEWEST)).blocked
 
 
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 ZONES = ("z-a", "z-b")
 LABELS = {"karpenter.k8s.aws/instance-category": ("c", "g"), "kubernetes.io/arch": ("amd64", "arm64")}
 KEYS = (
@@ -162,11 +163,7 @@ def _pods(draw: st.DrawFn) -> Pod:
         "nodeSelector": {key: VALUES[key][index] for key, index in selector.items()},
         "tolerations": draw(st.lists(st.sampled_from(({"key": "gpu", "operator": "Exists"},)), max_size=1)),
         "containers": [{"name": "main", "resources": {"requests": requests}}],
-        **(
-            {"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": affinity}}}
-            if terms
-            else {}
-        ),
+        **({"affinity": {"nodeAffinity": {_REQUIRED: affinity}}} if terms else {}),
     }
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
     status = {"phase": "Pending", "conditions": [condition]}
@@ -174,19 +171,30 @@ def _pods(draw: st.DrawFn) -> Pod:
 
 
 @st.composite
+def _daemons(draw: st.DrawFn) -> DaemonSet:
+    """A DaemonSet that takes a good part of the smallest type, on some nodes only, by one term or by any of several."""
+    terms = draw(st.lists(st.lists(_expressions(), min_size=1, max_size=2), max_size=3))
+    affinity = {"nodeSelectorTerms": [{"matchExpressions": term} for term in terms]}
+    requests = {"cpu": draw(st.sampled_from(("1500m", "1500m", "7")))}
+    spec = {
+        "containers": [{"name": "a", "resources": {"requests": requests}}],
+        "tolerations": draw(st.sampled_from(([], [{"operator": "Exists"}]))),
+        **({"affinity": {"nodeAffinity": {_REQUIRED: affinity}}} if terms else {}),
+    }
+    metadata = {"name": "agent", "namespace": "kube-system", "uid": "agent"}
+    return decode({"metadata": metadata, "spec": {"template": {"spec": spec}}}, DaemonSet)
+
+
+@st.composite
 def small_worlds(draw: st.DrawFn) -> tuple[World, Pod]:
     """A pending pod, one or two NodePools on a few instance types, perhaps a DaemonSet."""
     pools = tuple(draw(_pools(name)) for name in ("alpha", "beta")[: draw(st.integers(1, 2))])
     types, pod = draw(_types()), draw(_pods())
-    daemon = {
-        "metadata": {"name": "agent", "namespace": "kube-system", "uid": "agent"},
-        "spec": {"template": {"spec": {"containers": [{"name": "a", "resources": {"requests": {"cpu": "1500m"}}}]}}},
-    }
     world = World(
         now=datetime(2026, 1, 1, tzinfo=UTC),
         pods=(pod,),
         node_pools=pools,
-        daemon_sets=(decode(daemon, DaemonSet),) if draw(st.booleans()) else (),
+        daemon_sets=(draw(_daemons()),) if draw(st.booleans()) else (),
         catalogues={pool.metadata.name: types for pool in pools},
         placements_known=True,
     )

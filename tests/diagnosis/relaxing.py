@@ -5,14 +5,15 @@ Nothing here looks at the offering space: a constraint is relaxed where it is wr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from msgspec.structs import replace as changed
 
 from bot.diagnosis.constraints import UNAVAILABLE, Partition, partition, pod_constraints
+from bot.diagnosis.daemons import Daemons
 from bot.diagnosis.lowering import without
-from bot.diagnosis.pods import Variant, first_variant, untolerated
+from bot.diagnosis.pods import Variant, first_variant
 from bot.diagnosis.refusal import Explanation
 from bot.diagnosis.releases import NEWEST
 from bot.diagnosis.requirements import Requirement, Requirements, parse_terms
@@ -23,7 +24,6 @@ from bot.model.diagnosis import Constraint, Kind
 from bot.model.karpenter import NodeClassRef, NodePool
 from bot.model.kubernetes import (
     Affinity,
-    DaemonSet,
     NodeAffinity,
     NodeSelector,
     NodeSelectorRequirement,
@@ -31,7 +31,6 @@ from bot.model.kubernetes import (
     PodAffinity,
     PodSpec,
     ResourceRequirements,
-    Taint,
     Toleration,
 )
 from bot.model.labels import AWS_DOMAIN, normalised
@@ -85,15 +84,24 @@ def term_of_fields(fields: Collection[str]) -> int | None:
     return next(named, 0 if any(".preferredDuring" in field for field in fields) else None)
 
 
-def launches(world: World, pod: Pod, nodepool: str) -> bool:
+def launches(world: World, pod: Pod, nodepool: str, daemons: Sequence[Daemons]) -> bool:
     """Whether that NodePool by itself has something for the pod, if only a reservation that it must wait for.
 
-    Existing nodes are left aside.
+    DaemonSets count where `daemons` says, as in the cluster that is asked about: what else holds has no say in it, though
+    Karpenter may count them elsewhere once a condition is gone. Existing nodes are left aside.
     """
     this = begin(replace(world, placements_known=False), pod, (), NEWEST)
-    alone = tuple(t for t in this.templates if t.name == nodepool)
+    alone = tuple(replace(t, daemons=tuple(daemons)) for t in this.templates if t.name == nodepool)
     decision = solve(replace(this, templates=alone))
     return decision.launch is not None or any(a.deferred for a in decision.refusals)
+
+
+def counted(this: Round, pool: NodePool, gone: Collection[Constraint]) -> tuple[Daemons, ...]:
+    """The DaemonSets where they count now, without what they take of some resources."""
+    taken = {c.subject for c in gone if c.kind is Kind.DAEMON_OVERHEAD}
+    built = next((t for t in this.templates if t.pool is pool), None)
+    groups = (built or template(this.world, pool, (), this.version, this.daemons)).daemons
+    return tuple(replace(g, overhead={k: v for k, v in g.overhead.items() if k not in taken}) for g in groups)
 
 
 def relaxed(
@@ -118,37 +126,9 @@ def relaxed(
         for name, found in world.catalogues.items()
     }
     others = {c.subject for c in gone if "of other pods" in c.field}
-    taken = [c.subject for c in gone if c.kind is Kind.DAEMON_OVERHEAD]
-    pods = tuple(_without_overhead(_without_anti_affinity(p, others), taken) for p in world.pods)
-    taints = [c for c in gone if c.kind is Kind.POOL_TAINT]
-    daemon_sets = tuple(_smaller(d, taken) for d in world.daemon_sets if not _kept_away(d, taints))
-    made = replace(world, node_pools=pools, catalogues=catalogues, pods=pods, daemon_sets=daemon_sets)
+    pods = tuple(_without_anti_affinity(p, others) for p in world.pods)
+    made = replace(world, node_pools=pools, catalogues=catalogues, pods=pods)
     return made, changed(pod, spec=spec)
-
-
-def _without_overhead(pod: Pod, resources: Iterable[str]) -> Pod:
-    if not any(owner.kind == "DaemonSet" for owner in pod.metadata.owner_references):
-        return pod
-    return changed(pod, spec=_asking_nothing(pod.spec, resources))
-
-
-def _kept_away(daemon_set: DaemonSet, taints: Iterable[Constraint]) -> bool:
-    """Whether it does not run on the NodePool's nodes for one of these taints: it does not come with the taint's end."""
-    spec = daemon_set.spec.template.spec
-    effects = (Taint(key=c.subject, value=c.values[0] if c.values else "", effect=c.operator) for c in taints)
-    return bool(untolerated(spec.tolerations, [t for t in effects if t.effect != "PreferNoSchedule"]))
-
-
-def _smaller(daemon_set: DaemonSet, resources: Iterable[str]) -> DaemonSet:
-    template = daemon_set.spec.template
-    made = changed(template, spec=_asking_nothing(template.spec, resources))
-    return changed(daemon_set, spec=changed(daemon_set.spec, template=made))
-
-
-def _asking_nothing(spec: PodSpec, resources: Iterable[str]) -> PodSpec:
-    for resource in resources:
-        spec = without(spec, resource)
-    return spec
 
 
 def _volume_gone(pod: Pod, claim: str, gone: Collection[Constraint]) -> bool:
@@ -324,14 +304,10 @@ def carried(constraint: Constraint) -> bool:
 def settled(this: Round, pool: NodePool, conflict: Collection[Constraint]) -> bool:
     """Whether the conflict stands for itself, so that dropping conditions outside it changes nothing about it.
 
-    Four things of Karpenter's do not: a contradiction on one label reads as DoesNotExist, which a third condition can
-    turn into a conflict or undo; a topology rule is counted by what the pod asks of its label; a preference (a
-    PreferNoSchedule taint too) gives way as soon as nothing harder is left to give up; and what a DaemonSet with several
-    OR-terms takes depends on all types that its NodePool looks at.
+    Three things of Karpenter's do not: a contradiction on one label reads as DoesNotExist, which a third condition can
+    turn into a conflict or undo; a topology rule is counted by what the pod asks of its label; and a preference (a
+    PreferNoSchedule taint too) gives way as soon as nothing harder is left to give up.
     """
-    either = any(len(daemon.variant.terms) > 1 for daemon in this.daemons)
-    if either and any(c.kind in (Kind.RESOURCE, Kind.DAEMON_OVERHEAD, Kind.HOST_PORT) for c in conflict):
-        return False
     term = term_of(conflict)
     asks = Requirements(a.requirement for a in variant_of(this.pod, term).asks)
     own = pool_requirements(pool)

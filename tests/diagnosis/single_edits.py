@@ -11,6 +11,7 @@ from dataclasses import replace
 from msgspec.structs import replace as changed
 
 from bot.diagnosis.edits import DEVICES
+from bot.diagnosis.pods import requests_of
 from bot.model.karpenter import NodePool
 from bot.model.kubernetes import (
     Affinity,
@@ -18,6 +19,7 @@ from bot.model.kubernetes import (
     NodeSelectorRequirement,
     Pod,
     PodSpec,
+    ResourceRequirements,
     Toleration,
 )
 from bot.model.labels import EFA
@@ -60,6 +62,7 @@ def _pod_edits(spec: PodSpec) -> Iterator[tuple[str, PodSpec]]:
             rules[index] = changed(spread, when_unsatisfiable="ScheduleAnyway")
             yield f"relax spread {index}", changed(spec, topology_spread_constraints=tuple(rules))
     yield from _requests(spec)
+    yield from _pod_level(spec)
     yield from _host_ports(spec)
     if spec.affinity is not None:
         for what, affinity in _affinities(spec.affinity):
@@ -73,6 +76,16 @@ def _requests(spec: PodSpec) -> Iterator[tuple[str, PodSpec]]:
                 made = list(containers)
                 made[index] = _asking_little(container, resource)
                 yield f"less {resource} in {name} {index}", changed(spec, **{name: tuple(made)})
+
+
+def _pod_level(spec: PodSpec) -> Iterator[tuple[str, PodSpec]]:
+    """What the pod asks for as a whole; its containers as they are, which the API server takes only while they stay below."""
+    whole = spec.resources or ResourceRequirements()
+    for resource in whole.requests:
+        least = Quantity.parse(LITTLE.get(resource, "1"))
+        inside = requests_of(changed(spec, resources=None, overhead={})).get(resource, least)
+        little = changed(whole, requests={**whole.requests, resource: max(least, inside)})
+        yield f"less {resource} of the pod", changed(spec, resources=little)
 
 
 def _asking_little(container: Container, resource: str) -> Container:
@@ -139,6 +152,11 @@ def _pool_edits(pool: NodePool, pod: Pod) -> Iterator[tuple[str, NodePool]]:
     for resource in pool.spec.limits:
         limits = {**pool.spec.limits, resource: Quantity.parse("1000000Gi")}
         yield f"limit {resource}", changed(pool, spec=changed(pool.spec, limits=limits))
+    for key in inner.metadata.labels:
+        left = {k: v for k, v in inner.metadata.labels.items() if k != key}
+        for labels in (left, *({**left, key: value} for asked, value in _labels_asked(pod) if asked == key)):
+            meta = changed(inner.metadata, labels=labels)
+            yield f"label {key}: {labels.get(key)}", _with_template(pool, changed(inner, metadata=meta))
     for key, value in _labels_asked(pod):
         if key not in inner.metadata.labels and all(r.key != key for r in requirements):
             labels = {**inner.metadata.labels, key: value}

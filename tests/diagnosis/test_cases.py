@@ -134,7 +134,9 @@ def test_the_order_is_the_one_that_is_written_down() -> None:
     order = sorted(RANK, key=lambda name: RANK[name])
     assert order[:2] == ["reduce-resource", "add-toleration"]
     pod = [
-        name for name in order if not name.startswith(("add-requirement", "raise", "lower", "add-nodepool", "drop-req"))
+        name
+        for name in order
+        if not name.startswith(("add-requirement", "raise", "lower", "add-nodepool", "drop-req", "change-nodepool"))
     ]
     assert order[: len(pod)] == pod
     ranked = [
@@ -177,3 +179,12 @@ def test_auto_mode_has_its_own_instance_labels() -> None:
     assert g6e is not None
     assert g6e.labels["eks.amazonaws.com/instance-gpu-name"] == {"l40s"}
     assert g6e.allocatable["nvidia.com/gpu"] == Quantity.of(1)
+
+
+def test_the_seeds_message_is_predicted_to_the_letter() -> None:
+    """What Karpenter 1.8.1 really logged in the incident that this all began with."""
+    found = next(case for case in RECORDED if case.name == "seed-efa-8-on-g6e-8xlarge").answered.diagnosis
+    predicted = found.nodepools[0].karpenter_message
+    assert len(found.karpenter_says) == 2
+    assert all(said.message.endswith(predicted) for said in found.karpenter_says)
+    assert predicted.startswith("no instance type which had enough resources")

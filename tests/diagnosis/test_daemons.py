@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.diagnosis.daemons import daemon_pods
-from bot.diagnosis.releases import NEWEST
+from bot.diagnosis.releases import NEWEST, Version
 from bot.diagnosis.scheduling import begin
 from bot.model.karpenter import NodePool
 from bot.model.kubernetes import DaemonSet, Pod
@@ -53,10 +53,10 @@ def world(*archs: str, pools: tuple[str, ...] = ("a",), running: dict[str, Any] 
     )
 
 
-def running_on(seen: World) -> list[list[str]]:
+def running_on(seen: World, version: Version = NEWEST) -> list[list[str]]:
     """For each NodePool in Karpenter's order, the types on which the DaemonSet counts."""
     found = []
-    for template in begin(seen, Pod(), (), NEWEST).templates:
+    for template in begin(seen, Pod(), (), version).templates:
         types = sum(group.types for group in template.daemons if group.names)
         found.append([t.name for i, t in enumerate(template.space.types) if types >> i & 1])
     return found
@@ -66,6 +66,12 @@ def test_a_term_that_one_type_does_not_meet_is_given_up_for_the_types_after_it()
     assert running_on(world("arm64")) == [["first", "third"]]
     assert running_on(world("arm64", "amd64")) == [["first", "second"]]
     assert running_on(world("amd64", "arm64")) == [["first", "third"]]
+
+
+def test_before_instance_types_were_looked_at_it_counted_on_all_of_a_nodepool_or_none() -> None:
+    assert running_on(world("arm64"), (1, 13)) == [["first", "second", "third"]]
+    assert running_on(world("arm64", "amd64"), (1, 13)) == [["first", "second", "third"]]
+    assert running_on(world("arm64"), (1, 14)) == [["first", "third"]]
 
 
 def test_and_for_the_nodepools_and_nodes_after_it() -> None:

@@ -19,7 +19,7 @@ from bot.model.diagnosis import Cause, Kind
 from bot.model.kubernetes import Pod
 from bot.model.world import World
 from tests.diagnosis.explained import Explained, blocked, explained, from_generator, small_worlds
-from tests.diagnosis.relaxing import all_constraints, carried, launches, relaxed, settled, term_of
+from tests.diagnosis.relaxing import all_constraints, carried, counted, launches, relaxed, settled, term_of
 from tests.diagnosis.single_edits import single_edits
 
 Check = Callable[[Explained], None]
@@ -48,12 +48,17 @@ def _stands(one: Explained, cause: Cause, name: str) -> None:
     measured = {c.subject for c in cause.constraints if c.kind is Kind.RESOURCE}
     apart = [c for c in others if not (c.kind is Kind.DAEMON_OVERHEAD and c.subject in measured)]
     alone = relaxed(one.world, one.pod, name, apart, cause.constraints)
-    assert not launches(*alone, name), f"{cause.id} {sorted(mine)} alone leaves something"
+    assert not launches(*alone, name, counted(one.this, pool, apart)), (
+        f"{cause.id} {sorted(mine)} alone leaves something"
+    )
     if not any(instance_type.offerings for instance_type in one.world.catalogues[name]):
         return  # there is nothing that could be left
     for constraint in (c for c in every if c.id in mine and carried(c)):
-        fewer = relaxed(one.world, one.pod, name, [*others, constraint], cause.constraints)
-        assert launches(*fewer, name), f"{cause.id} {sorted(mine)} holds without {constraint.id}"
+        gone = [*others, constraint]
+        fewer = relaxed(one.world, one.pod, name, gone, cause.constraints)
+        assert launches(*fewer, name, counted(one.this, pool, gone)), (
+            f"{cause.id} {sorted(mine)} holds without {constraint.id}"
+        )
 
 
 def remedies_help(one: Explained) -> None:

@@ -19,7 +19,10 @@ from tests.diagnosis.explained import KEYS, VALUES, small_worlds
 from tests.oracle.generate import generate
 from tests.oracle.worlds import world_of
 
-ODD_QUANTITIES = ("0", "-1", "1.5Gi", "1e3", "100M", "1n", "9E", "0.1m", "1e-9", "1000000000000")
+ODD_QUANTITIES = (
+    *("0", "-1", "1.5Gi", "1e3", "100M", "1n", "9E", "0.1m", "1e-9", "1000000000000"),
+    *("1E100", "9" * 65, "-" + "9" * 65 + "e-9", "1e-999", "100000Ei", "1000E", "1.96e2", "."),
+)
 ODD_TEXTS = ("", " ", "a" * 64, "é", "karpenter.sh/", "/", "-1", "1.5", "0x1", "NaN", "default", "*")
 OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", "Gte", "Lte", "", "like")
 RESOURCES = ("cpu", "memory", "nvidia.com/gpu", "vpc.amazonaws.com/efa", "hugepages-2Mi", "none/such", "pods", "")
@@ -211,3 +214,18 @@ def test_the_oracles_hostile_cases(feature: str) -> None:
         world, pods = world_of(case)
         for pod in pods:
             answered(world, pod)
+
+
+def test_two_hundred_nodepools_and_fifty_terms() -> None:
+    case: dict[str, Any] = dict(next(iter(generate(3, 1, feature="many-nodepools"))))
+    pools = case["nodePools"]
+    names = (f"pool-{index}" for index in range(200))
+    case["nodePools"] = [
+        {**pools[index % len(pools)], "metadata": {"name": name, "uid": name}} for index, name in enumerate(names)
+    ]
+    terms = [{"matchExpressions": [{"key": "team", "operator": "In", "values": [str(n)]}]} for n in range(50)]
+    case["pods"][0]["spec"]["affinity"] = {"nodeAffinity": {_required: {"nodeSelectorTerms": terms}}}
+    world, (pod, *_) = world_of(case)
+    found = answered(world, pod)
+    assert found.verdict is Verdict.BLOCKED
+    assert len(found.nodepools) == 200

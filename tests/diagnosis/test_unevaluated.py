@@ -16,7 +16,7 @@ from bot.diagnosis.unevaluated import unevaluated
 from bot.model.diagnosis import Verdict
 from bot.model.karpenter import EC2NodeClass
 from bot.model.kubernetes import Event, Pod
-from bot.model.objects import decode
+from bot.model.objects import ObjectRef, decode
 from bot.model.world import Settings, World
 from bot.playbooks.wording import UNEVALUATED
 from bot.sources.controller import parse_settings
@@ -52,6 +52,10 @@ def test_a_gate_names_its_feature_until_an_object_does() -> None:
     )
     assert features(gated) == ["node-overlay"]
     assert unevaluated(gated, Pod(), read_history(gated))[0].field == "FEATURE_GATES"
+    assert features(replace(gated, others_listed=frozenset({"NodeOverlay"}))) == []  # there is none
+    overlay = ObjectRef(api_version="karpenter.sh/v1alpha1", kind="NodeOverlay", name="cheaper")
+    (named,) = unevaluated(replace(gated, others=(overlay,)), Pod(), read_history(gated))
+    assert (named.feature, named.object) == ("node-overlay", overlay)
 
 
 def test_objects_in_a_snapshot_are_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.model.quantities import BINARY_SUFFIXES, DECIMAL_SUFFIXES, Format, Quantity, QuantityError
+from bot.model.quantities import BINARY_SUFFIXES, DECIMAL_SUFFIXES, Format, Quantity, QuantityError, total
 
 _numbers = st.one_of(
     st.integers(0, 10**18).map(str),
@@ -50,10 +50,29 @@ def test_sums_are_exact_and_can_be_printed_and_read(texts: list[str]) -> None:
         ("1e-999", "1e-9"),
         ("100000Ei", "9223372036854775807"),
         (".5", "500m"),
+        ("0e3", "0"),
     ],
 )
 def test_kubernetes_own_ways(written: str, printed: str) -> None:
     assert str(Quantity.parse(written)) == printed
+
+
+@pytest.mark.parametrize(
+    ("first", "printed"),
+    [
+        ("1.96e2", "196350e-3"),  # the API server keeps this text, and with it the exponent
+        ("196e0", "196350e-3"),
+        ("0.196e3", "196350m"),  # and stores this as 196
+        ("196", "196350m"),
+        ("1960e-1", "196350m"),
+        ("0", "350m"),
+        ("1Ki", "1024350m"),
+    ],
+)
+def test_a_sum_is_printed_as_its_first_amount_was_kept(first: str, printed: str) -> None:
+    assert str(Quantity.parse(first) + Quantity.parse("350m")) == printed
+    assert str(Quantity.parse(first) - Quantity.parse("-350m")) == printed
+    assert str(total(({"cpu": Quantity.parse(first)}, {"cpu": Quantity.parse("350m")}))["cpu"]) == printed
 
 
 @pytest.mark.parametrize("text", ["", "1e1000", "1GiB", "one", "1 Gi", "--1", "1.2.3", "9" * 1200, "NaN", "0x10"])

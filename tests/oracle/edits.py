@@ -81,11 +81,10 @@ def _edit_affinity(affinity: Json, place: list[str], edit: Edit) -> None:
 
 def _edit_resource(pod: Json, edit: Edit) -> None:
     """What each container asks for is taken over from the typed pod: which of several gives way is lowering.py's matter."""
-    if edit.field.startswith("spec.resources."):
-        _edit_pod_level(pod["spec"]["resources"], edit)
-        return
     spec = decode(dict(pod), Pod).spec
     target = lowered(spec, edit.subject, Quantity.parse(str(edit.new))) if edit.new is not None else None
+    if edit.field.startswith("spec.resources."):
+        _edit_pod_level(pod["spec"]["resources"], edit)
     for name, containers in (("containers", spec.containers), ("initContainers", spec.init_containers)):
         wanted = (
             containers if target is None else (target.containers if name == "containers" else target.init_containers)
@@ -96,14 +95,11 @@ def _edit_resource(pod: Json, edit: Edit) -> None:
 
 def _edit_pod_level(resources: Json, edit: Edit) -> None:
     """The edit speaks of all that the pod takes; its RuntimeClass's overhead is not written here and stays."""
+    old = resources.get("requests", {}).get(edit.subject, resources.get("limits", {}).get(edit.subject))
+    beside = Quantity.parse(str(edit.old)) - Quantity.parse(str(old))
     for amounts in resources.values():
-        if edit.subject not in amounts:
-            continue
-        new = None
-        if edit.new is not None:
-            beside = Quantity.parse(str(edit.old)) - Quantity.parse(str(resources["requests"][edit.subject]))
-            new = str(Quantity.parse(str(edit.new)) - beside)
-        _put(amounts, edit.subject, new)
+        if amounts.get(edit.subject) == old:
+            amounts[edit.subject] = str(Quantity.parse(str(edit.new)) - beside)
 
 
 def _amounts(raw: Json, container: Container, edit: Edit, *, dropped: bool) -> None:
@@ -120,7 +116,8 @@ def _edit_pool(pool: Json, place: list[str], edit: Edit) -> None:
         return
     template = spec["template"]
     if place[2] == "metadata":
-        template.setdefault("metadata", {}).setdefault("labels", {})[edit.subject] = edit.new
+        labels = template.setdefault("metadata", {}).setdefault("labels", {})
+        _put(labels, place[4] if len(place) > 4 else edit.subject, edit.new)
         return
     requirements = template["spec"]["requirements"]
     index = int(place[4])

@@ -116,6 +116,18 @@ def test_the_nodepool_becomes_what_its_author_would_write_and_undo_takes_it_back
     assert undone == before
 
 
+@pytest.mark.parametrize(("new", "left"), [("ml", {"team": "ml", "tier": "1"}), (None, {"tier": "1"})])
+def test_a_label_changes_or_goes_and_comes_back(new: str | None, left: dict[str, str]) -> None:
+    before = pool()
+    before["spec"]["template"]["metadata"] = {"labels": {"team": "web", "tier": "1"}}
+    patch = pool_patch(before, of_pool("spec.template.metadata.labels[team]", "team", "web", new))
+    after = applied(patch.patch, before)
+    assert after["spec"]["template"]["metadata"] == {"labels": left}
+    assert applied(patch.undo, after) == before
+    other = pool_patch(before, of_pool("spec.template.metadata.labels[team]", "team", "data", new))
+    assert other.patch is None
+
+
 @pytest.mark.parametrize("raw", [True, False], ids=["manifest", "typed"])
 def test_a_nodepool_that_has_changed_meanwhile_refuses(*, raw: bool) -> None:
     patch = pool_patch(pool(), EDITS["add-requirement-value"][0], raw=raw)

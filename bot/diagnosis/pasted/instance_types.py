@@ -15,8 +15,9 @@ from typing import Final
 from msgspec.structs import replace as changed
 
 from bot.diagnosis import conflicts
-from bot.diagnosis.causes import COUNTED, cause_of, named
+from bot.diagnosis.causes import COUNTED, cause_of
 from bot.diagnosis.constraints import Partition, partition
+from bot.diagnosis.evidence import named
 from bot.diagnosis.indexes import bits
 from bot.diagnosis.instance_types import resolve
 from bot.diagnosis.pasted.told import cause

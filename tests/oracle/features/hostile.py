@@ -72,8 +72,8 @@ def many_terms(draw: Draw, case: CaseDraft) -> None:
 
 
 def many_nodepools(draw: Draw, case: CaseDraft) -> None:
-    """A hundred NodePools."""
-    for index in range(draw.number(30, 100)):
+    """Up to two hundred NodePools."""
+    for index in range(draw.one((30, 60, 100, 200))):
         pool = NodePoolDraft(name=f"pool-{index:03}", weight=draw.one((None, 1, 50, 100)))
         pool.requirements = [random_expression(draw, bounds=BOUNDS) for _ in range(draw.number(1, 3))]
         if draw.chance(0.5):

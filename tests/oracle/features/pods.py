@@ -42,10 +42,28 @@ def extended_resources(draw: Draw, case: CaseDraft) -> None:
 
 
 def odd_quantities(draw: Draw, case: CaseDraft) -> None:
-    """Quantities that Kubernetes accepts and people mistype."""
-    cpus = ("1.5", "0.1", "1e3", "100M", "1500m", "2e0", "0.5e1", "12e-1", "1500000u", "1Ki", "0", "3.999", "1E")
+    """Quantities that Kubernetes accepts and people mistype, on DaemonSets too: the first of a sum gives it its format."""
+    cpus = (
+        "1.5",
+        "0.1",
+        "1e3",
+        "100M",
+        "1500m",
+        "2e0",
+        "0.5e1",
+        "12e-1",
+        "1500000u",
+        "1Ki",
+        "0",
+        "3.999",
+        "1E",
+        "1.96e2",
+    )
     memories = ("1.5Gi", "1e3", "100M", "1e9", "0.5Gi", "123456789", "1Ti", "1500m", "2e9", "1.1Gi", "0", "128974848")
     case.pod.requests = {"cpu": draw.one(cpus), "memory": draw.one(memories)}
+    if draw.chance(0.5):
+        small = {"cpu": draw.one(("2e0", "350m", "0.5e1", "3e-1", "0e3", "1e-3")), "memory": draw.one(memories)}
+        case.daemons.append(PodDraft(name="odd", namespace="kube-system", requests=small))
 
 
 def containers(draw: Draw, case: CaseDraft) -> None:
