@@ -1,122 +1,235 @@
-"""A storm: 1,000 alert messages in a minute about 10,000 pods, 20 workloads, 20 causes, at a fake Slack with its limits.
+"""A storm: 1,000 alerts in a minute about 10,000 pending pods of 20 workloads with 20 causes, at Slack's limits.
 
 python -m tests.bench_storm [--alerts 1000] [--seconds 60] [--kills 0]
 
-The bot is a process of its own; the cluster's answers are scripted (what `why` costs is measured by `make bench`).
+Three processes: the serving bot as `serve` builds it (desk, store, alert threads), a Kubernetes API server with the storm's
+cluster, and here the fake Slack with its rate limits and redeliveries at Slack's own intervals. EC2's facts are recorded.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import os
 import signal
-import socket
+import sqlite3
+import statistics
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.alerting.scene import Clusters, attended
+from bot import packaged
+from bot.app import wall_clock
+from bot.config import AlertsConfig, ClusterConfig, StoreConfig
+from bot.playground.clusters import RecordedEc2
+from bot.server import built
+from bot.slack.serving import EVENTS_PATH, opened
 from tests.alerts import firing, layouts
 from tests.bench_serving import peak_mib
-from tests.fakes.slack import App, FakeSlack, Timing, scene
+from tests.cluster.processes import free_ports
+from tests.fakes.kube import serving
+from tests.fakes.slack import FakeSlack, Message, scene
+from tests.slack.door import config_for
+from tests.storm_cluster import NAMESPACE, WORKLOADS, Workload, storm_cluster, storm_facts
 
-CAUSES = 20
-SAFE = "bcdfghjklmnpqrstvwxz2456789"
+CLUSTER = "osprey-prod"
+PODS_AN_ALERT = 10
+SERVES = ("trainer.kubeflow.org/v1alpha1", "jobset.x-k8s.io/v1alpha2", "batch/v1", "policy/v1")
 
 
 def alert(number: int) -> layouts.Event:
-    """Alert `number` about ten pods of one of the workloads."""
-    owner = f"job{chr(97 + number % CAUSES)}"
-    pods = []
-    for index in range(10):
-        n = number * 10 + index
-        end = "".join(SAFE[(n // len(SAFE) ** k) % len(SAFE)] for k in range(5))
-        pods.append({**firing.POD, "pod": f"{owner}-7c9f6b5d48-{end}"})
+    """Alert `number`: ten more pods of one of the workloads."""
+    workload, first = WORKLOADS[number % len(WORKLOADS)], number // len(WORKLOADS) * PODS_AN_ALERT
+    labels = {**firing.POD, "cluster": CLUSTER, "namespace": NAMESPACE}
+    pods = [{**labels, "pod": workload.pod_name(first + index)} for index in range(PODS_AN_ALERT)]
     event = layouts.default_template(pods, text=layouts.alert_list(pods))
     return {name: value for name, value in event.items() if name != "ts"}
 
 
+# -- the other two processes ---------------------------------------------------------------------------------------
+
+
 async def bot(folder: Path, api_url: str, port: int) -> None:
-    """The serving side: the real door, store, incidents and outbox over scripted clusters."""
-    clusters = Clusters(cause=lambda pod: f"cause-{pod[3]}", delay=0.2)
-    slack = FakeSlack()
-    slack_like = type("At", (), {"workspace": slack.workspace, "app": slack.app, "api_url": api_url})()
-    slack_like.post_to = lambda _url: None
-    async with attended(slack_like, folder, clusters, mode="http", port=port):
+    """The serving bot, over HTTP so that what is redelivered is Slack's doing."""
+    slack = FakeSlack()  # its tokens alone
+    with tempfile.TemporaryDirectory() as scratch:
+        facts = storm_facts(Path(scratch), wall_clock())
+    config = replace(
+        config_for(slack, "http", port=port),
+        clusters=(ClusterConfig(name=CLUSTER, kubeconfig=str(folder / "kubeconfig")),),
+        store=StoreConfig(url=f"sqlite:///{folder / 'store.sqlite3'}"),
+        alerts=AlertsConfig(),
+        log_level="ERROR",
+    )
+    async with (
+        built(config, packaged.load_playbooks(), ec2=RecordedEc2(facts)) as behind,
+        opened(config, behind, api_url=api_url),
+    ):
         await asyncio.Event().wait()
 
 
-async def storm(alerts: int, seconds: float, kills: int) -> None:  # noqa: PLR0915 (a script)
-    """Starts both, posts, prints."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        async with FakeSlack(app=App(), timing=Timing(retries=(1.0, 5.0, 20.0))) as slack:
-            slack.rate_limits.enforced = True
-            slack.post_to(f"http://127.0.0.1:{port}/slack/events")
-            process, peak = await _start(folder, slack.api_url, port), 0.0
-            firsts: list[float] = []
-            started = time.perf_counter()
-            sending: list[asyncio.Task[object]] = []
-            kill_at = [alerts * (k + 1) // (kills + 1) for k in range(kills)]
-            for number in range(alerts):
-                await asyncio.sleep(max(0.0, started + number * seconds / alerts - time.perf_counter()))
-                sending.append(asyncio.create_task(slack.bot_message(alert(number), channel=scene.ALERTS)))
-                if not firsts and slack.workspace.by_bot(scene.ALERTS):
-                    firsts.append(time.perf_counter() - started)
-                if number in kill_at:
-                    peak = max(peak, peak_mib(process.pid))
-                    process.send_signal(signal.SIGKILL)
-                    await process.wait()
-                    process = await _start(folder, slack.api_url, port)
-            await asyncio.gather(*sending, return_exceptions=True)
-
-            def settled(seen: FakeSlack) -> bool:
-                said = [m.text for m in seen.workspace.by_bot(scene.ALERTS)]
-                wanted = f"in {alerts // CAUSES} alerts"
-                return len(said) >= CAUSES and sum(wanted in text for text in said) >= CAUSES
-
-            try:
-                await slack.wait_for(settled, timeout=120)
-                done = time.perf_counter() - started
-            except TimeoutError:
-                done = float("nan")
-            said = slack.workspace.by_bot(scene.ALERTS)
-            peak = max(peak, peak_mib(process.pid))
-            process.send_signal(signal.SIGTERM)
-            await process.wait()
-            posts = [c for c in slack.calls if c.method == "chat.postMessage"]
-            print(f"alerts {alerts} in {seconds:.0f} s, kill -9 {kills} times")
-            print(f"messages {len(said)} (incidents {CAUSES}), threads {len({m.thread_ts for m in said})}")
-            print(f"first answer after {firsts[0] if firsts else float('nan'):.2f} s, all counted after {done:.0f} s")
-            print(
-                f"posts {len(posts)}, refused by limits {slack.rate_limits.refused}, impatient {slack.rate_limits.impatient}"
-            )
-            print(f"peak memory of the bot {peak:.0f} MiB")
+async def kube(folder: Path) -> None:
+    """The API server; its kubeconfig in the folder says that it is there."""
+    with tempfile.TemporaryDirectory() as scratch:
+        cluster = storm_cluster(Path(scratch), wall_clock())
+    async with serving(cluster.objects, logs=cluster.logs, served=SERVES) as server:
+        server.kubeconfig(folder)
+        await asyncio.Event().wait()
 
 
-async def _start(folder: str, api_url: str, port: int) -> asyncio.subprocess.Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.bench_storm",
-        "--bot",
-        folder,
-        api_url,
-        str(port),
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    for _ in range(600):
+async def _started(*arguments: str) -> asyncio.subprocess.Process:
+    log = Path(os.environ.get("STORM_LOG", os.devnull))
+    with log.open("ab") as errors:  # noqa: ASYNC230 (once)
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.bench_storm", *arguments, stderr=errors
+        )
+
+
+async def _listens(port: int) -> None:
+    for _ in range(1200):
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.05)
         else:
             writer.close()
-            break
-    return process
+            return
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+@asynccontextmanager
+async def api_server(folder: Path) -> AsyncIterator[None]:
+    """The API server until the block ends."""
+    process = await _started("--kube", str(folder))
+    while not (folder / "kubeconfig").exists():  # noqa: ASYNC110 (another process makes it)
+        await asyncio.sleep(0.1)
+    try:
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+# -- the storm -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Seen:
+    """What was measured. `answered`: workload -> seconds from its first alert to its answer."""
+
+    sent: dict[str, float] = field(default_factory=dict)
+    answered: dict[str, float] = field(default_factory=dict)
+    peak: float = 0.0
+
+    def look(self, slack: FakeSlack) -> None:
+        """Takes the time of answers that are new."""
+        now = time.perf_counter()
+        for message in slack.workspace.by_bot(scene.ALERTS):
+            found = about(message)
+            if found is not None and found.name not in self.answered and found.name in self.sent:
+                self.answered[found.name] = now - self.sent[found.name]
+
+
+def about(message: Message) -> Workload | None:
+    """The workload of an answer, by the pod that it names."""
+    said = message.text + json.dumps(message.blocks)
+    return next((one for one in WORKLOADS if f"{NAMESPACE}/{one.name}-" in said), None)
+
+
+def counted(message: Message, alerts: int) -> bool:
+    """Whether the message counts all alerts of its workload."""
+    return f"in {alerts // len(WORKLOADS)} alerts" in message.text
+
+
+@contextmanager
+def _watching(seen: Seen, slack: FakeSlack) -> Iterator[None]:
+    async def look() -> None:
+        while True:
+            seen.look(slack)
+            await asyncio.sleep(0.01)
+
+    task = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def storm(alerts: int, seconds: float, kills: int) -> None:
+    """Starts everything, posts, kills, waits until all is counted, prints."""
+    (port,) = free_ports(1)
+    seen = Seen()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with api_server(folder), FakeSlack() as slack:
+            slack.rate_limits.enforced = True
+            slack.post_to(f"http://127.0.0.1:{port}{EVENTS_PATH}")
+            process = await _started("--bot", name, slack.api_url, str(port))
+            await _listens(port)
+            await asyncio.sleep(5)  # a bot that has been up for a while, as most are
+            started = time.perf_counter()
+            kill_at = [alerts * (k + 1) // (kills + 1) for k in range(kills)]
+            sending: list[asyncio.Task[object]] = []
+            with _watching(seen, slack):
+                for number in range(alerts):
+                    await asyncio.sleep(max(0.0, started + number * seconds / alerts - time.perf_counter()))
+                    seen.sent.setdefault(WORKLOADS[number % len(WORKLOADS)].name, time.perf_counter())
+                    sending.append(asyncio.create_task(slack.bot_message(alert(number), channel=scene.ALERTS)))
+                    if number in kill_at:
+                        seen.peak = max(seen.peak, peak_mib(process.pid))
+                        process.send_signal(signal.SIGKILL)
+                        await process.wait()
+                        process = await _started("--bot", name, slack.api_url, str(port))
+                done = await _settled(slack, alerts, started)
+                await asyncio.gather(*sending, return_exceptions=True)
+            seen.peak = max(seen.peak, peak_mib(process.pid))
+            process.send_signal(signal.SIGTERM)
+            await process.wait()
+            report(slack, seen, folder, done, (alerts, seconds, kills))
+
+
+async def _settled(slack: FakeSlack, alerts: int, started: float) -> float:
+    """Seconds until every answer counts all its alerts."""
+
+    def all_counted(one: FakeSlack) -> bool:
+        said = one.workspace.by_bot(scene.ALERTS)
+        return sum(counted(message, alerts) for message in said) >= len(WORKLOADS)
+
+    try:
+        await slack.wait_for(all_counted, timeout=240)
+    except TimeoutError:
+        return float("nan")
+    return time.perf_counter() - started
+
+
+def report(slack: FakeSlack, seen: Seen, folder: Path, done: float, how: tuple[int, float, int]) -> None:
+    """Prints what happened, beside what must have."""
+    alerts, seconds, kills = how
+    said = slack.workspace.by_bot(scene.ALERTS)
+    incidents = [(message.metadata or {}).get("event_payload", {}).get("incident") for message in said]
+    database = sqlite3.connect(folder / "store.sqlite3")
+    kept, dealt_with = database.execute("SELECT count(*), sum(done) FROM alert_inbox").fetchone()
+    bodies = [json.loads(body) for (body,) in database.execute("SELECT body FROM incidents")]
+    causes = [key.rpartition(":")[2] for (key,) in database.execute("SELECT key FROM incidents")]
+    right = {one.cause for one in WORKLOADS} & set(causes)
+    times = sorted(seen.answered.values())
+    first = min(times, default=float("nan"))
+    print(f"{alerts} alerts in {seconds:.0f} s about 10,000 pods, kill -9 {kills} times; load {os.getloadavg()[0]:.1f}")
+    print(f"causes answered {len(right)} of {len(WORKLOADS)}; others named: {sorted(set(causes) - right) or 'none'}")
+    print(f"messages {len(said)}, incidents {len(bodies)}, posted twice {len(incidents) - len(set(incidents))}")
+    print(f"alerts kept {kept}, dealt with {dealt_with}, counted {sum(body['alerts'] for body in bodies)}")
+    print(f"pods named {sum(len(body['pods']) for body in bodies)}; all counted after {done:.0f} s")
+    middle = statistics.median(times) if times else float("nan")
+    print(f"first answer {first:.2f} s after its alert; median {middle:.1f} s, slowest {max(times, default=0):.1f} s")
+    posts = sum(call.method == "chat.postMessage" for call in slack.calls)
+    limits = slack.rate_limits
+    print(f"posts {posts}, refused by limits {limits.refused}, sent again too early {limits.impatient}")
+    print(f"peak memory of the bot {seen.peak:.0f} MiB")
 
 
 def main() -> None:
@@ -126,10 +239,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--bot", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--kube", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.bot:
         folder, api_url, port = arguments.bot
         asyncio.run(bot(Path(folder), api_url, int(port)))
+    elif arguments.kube:
+        asyncio.run(kube(Path(arguments.kube)))
     else:
         asyncio.run(storm(arguments.alerts, arguments.seconds, arguments.kills))
 

@@ -76,6 +76,10 @@ class AlertThreads(Part):
         if await intake.keep(self._given.store, event, floor.me, self._given.clock()) and self._attending:
             self._attending.wake.set()
 
+    def claims(self, event: Payload, floor: Floor) -> bool:
+        """A person who gives the bot an alert's text or a log line instead of a command: answered like a pasted one."""
+        return intake.heard(event, floor.me) is not None
+
     async def start(self) -> None:
         """Starts the loops."""
         given, floor = self._given, self._floor

@@ -3,43 +3,48 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bot.alerting import words
 from bot.alerting.answers import Found, LookupFailed
-from bot.alerting.asking import Asking
+from bot.alerting.asking import Asking, job_in, workload_key
 from bot.alerting.intake import alert_of
 from bot.alerting.settings import ChannelSettings
 from bot.alerts import Alert, Question, Status, Subject
-from bot.alerts.owners import job_of, owner_of
+from bot.alerts.owners import owner_of
 from bot.app import Clock
 from bot.playbooks import Phrases, Rendered
 from bot.slack.blocks import answer
 from bot.slack.services import Asker
-from bot.store import Store, incidents, outbox
+from bot.sources.ownership import Owned
+from bot.store import Store, StoreUnavailable, incidents, outbox
 from bot.store.incidents import Change, Fold, Incident, Waiting
 
 LOG: Final = logging.getLogger(__name__)
-TAKEN_FOR: Final = 120.0
-"""Seconds in which taken alerts must be dealt with; after them another replica takes them."""
+TAKEN_FOR: Final = 15.0
+"""Seconds for which alerts are taken, again and again while they are worked at; of a process that died, another takes them."""
 FRESH: Final = timedelta(minutes=5)
 """So long an incident's answer holds for further alerts about the same workload."""
 MOST_PODS: Final = 2_000
 MOST_TRIES: Final = 4
+_Where = tuple[str, str, str]
+"""Channel, the cluster as the alert calls it, namespace."""
 Explain = Callable[[str, str], Rendered | None]
 """A pasted text and a language -> what the text proves by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Waiting alerts of one channel that ask the same of the same workload."""
+    """Waiting alerts of one channel that ask the same of the same workload, `owner`; `owned` are their pods' owners."""
 
     channel: str
     question: Question
     subject: Subject
     items: tuple[Waiting, ...]
+    owner: str = ""
+    owned: Mapping[str, Owned] = field(default_factory=dict)
 
     @property
     def first(self) -> Mapping[str, Any]:
@@ -77,15 +82,47 @@ class Attending:
     async def attend(self) -> bool:
         """Deals with everything that waits now; whether there was anything."""
         taken = await incidents.take(self._store, self._clock(), TAKEN_FOR)
-        alerts = [(item, alert_of(item.body)) for item in taken]
+        if not taken:
+            return False
+        holding = asyncio.create_task(self._hold([item.id for item in taken]))
+        try:
+            done = await self._deal([(item, alert_of(item.body)) for item in taken])
+        finally:
+            holding.cancel()
+        self.changed()
+        return done
+
+    async def _hold(self, ids: Sequence[str]) -> None:
+        """Keeps what was taken from other replicas for as long as it is worked at."""
+        while True:
+            await asyncio.sleep(TAKEN_FOR / 3)
+            try:
+                await incidents.hold(self._store, ids, self._clock() + timedelta(seconds=TAKEN_FOR))
+            except StoreUnavailable as error:
+                LOG.warning("taken alerts could not be held: %s", error)
+
+    async def _deal(self, alerts: Sequence[tuple[Waiting, Alert]]) -> bool:
         firing = [(item, alert) for item, alert in alerts if alert.status is not Status.RESOLVED]
-        done = await asyncio.gather(*(self._guarded(batch) for batch in batches(firing)))
+        owned = await self._owned(firing)
+        done = await asyncio.gather(*(self._guarded(batch) for batch in batches(firing, owned)))
         for item, alert in alerts:
             if alert.status is Status.RESOLVED:
                 await self._resolved(item)
-        if taken:
-            self.changed()
-        return bool(taken) and all(done)
+        return all(done)
+
+    async def _owned(self, alerts: Sequence[tuple[Waiting, Alert]]) -> dict[_Where, Mapping[str, Owned]]:
+        """The owners of the pods that alerts name, a question for each channel and namespace."""
+        pods: dict[_Where, list[str]] = {}
+        for item, alert in alerts:
+            one = alert.subject
+            if alert.question is Question.WHY_POD and one.pods and one.namespace:
+                pods.setdefault((item.channel, one.cluster, one.namespace), []).extend(one.pods)
+        asked = {where: self._asking.resolve(where[1], where[0]) for where in pods}
+        known = [where for where, cluster in asked.items() if cluster is not None]
+        found = await asyncio.gather(
+            *(self._asking.owners(str(asked[where]), where[2], list(dict.fromkeys(pods[where]))) for where in known)
+        )
+        return dict(zip(known, found, strict=True))
 
     async def _guarded(self, batch: Batch) -> bool:
         try:
@@ -99,7 +136,8 @@ class Attending:
     async def _firing(self, batch: Batch) -> None:
         settings = ChannelSettings.read(await outbox.read_settings(self._store, batch.channel))
         subject = batch.subject
-        if not settings.wants(subject.cluster, subject.namespace):
+        resolved = self._asking.resolve(subject.cluster, batch.channel) or ""
+        if not settings.wants({subject.cluster, resolved} if subject.cluster else set(), subject.namespace):
             await incidents.settle(self._store, _ids(batch))
             return
         news = [item for item in batch.items if not await self._known_edit(item)]
@@ -107,21 +145,22 @@ class Attending:
         if not news:
             return
         phrases = self._phrases(settings.language)
-        joined = await self._joinable(batch)
+        given = bool(batch.first.get("text"))  # by a person, who waits for an answer there
+        joined = None if given else await self._joinable(batch)
         if joined is not None:
             await self._fold(batch, news, joined.key, None, phrases)
             return
         asker = Asker(user=str(batch.first.get("user", "")), channel=batch.channel, thread_ts=batch.first["thread_ts"])
         found: Found | None
         try:
-            found = await self._asking.ask(batch.question, subject, asker, phrases)
+            found = await self._asking.ask(batch.question, subject, asker, phrases, batch.owned)
         except LookupFailed as failed:
             found = await self._without_answer(batch, failed, phrases)
         if found is None:
             return
-        if batch.first.get("text") and found.key.startswith(("gone:", "failed:")):
+        if given and found.key.startswith(("gone:", "failed:")):
             found = self._of_text(batch, phrases) or found
-        await self._fold(batch, news, found.key, found, phrases)
+        await self._fold(batch, news, f"paste:{news[0].id}" if given else found.key, found, phrases)
 
     async def _known_edit(self, item: Waiting) -> bool:
         """An edit of an alert that is known to fire already says nothing new."""
@@ -131,11 +170,10 @@ class Attending:
 
     async def _joinable(self, batch: Batch) -> Incident | None:
         """The open incident of the same workload whose answer is fresh."""
-        name = batch.subject.pod or (batch.subject.pods[0] if batch.subject.pods else "")
-        if batch.question is not Question.WHY_POD or not name or not batch.subject.namespace:
+        if batch.question is not Question.WHY_POD or not batch.owner or not batch.subject.namespace:
             return None
         cluster = self._asking.resolve(batch.subject.cluster, batch.channel)
-        prefix = f"pod:{cluster}/{batch.subject.namespace}/{owner_of(name)}:"
+        prefix = workload_key(cluster or "", batch.subject.namespace, batch.owner)
         found = await incidents.known(self._store, batch.channel, prefix)
         if found is None or not found.body.get("asked"):
             return None
@@ -174,8 +212,8 @@ class Attending:
                 body |= {"answer": found.message.as_json(), "asked": now.isoformat(), "watch": dict(found.watch)}
             body["alerts"] += len(news)
             body["pods"] = list(dict.fromkeys([*body["pods"], *pods]))[:MOST_PODS]
-            jobs = [job for pod in pods if (job := job_of(pod.rpartition("/")[2]))]
-            body["jobs"] = list(dict.fromkeys([*body["jobs"], *jobs]))[:MOST_PODS]
+            jobs = [job for pod in named if (job := job_in(pod, batch.owned))]
+            body["jobs"] = list(dict.fromkeys([*body["jobs"], *(found.jobs if found else ()), *jobs]))[:MOST_PODS]
             change.wanted = words.incident_message(body, phrases)
 
         fold = Fold(
@@ -207,36 +245,46 @@ class Attending:
         self.changed()
 
 
-def batches(alerts: Iterable[tuple[Waiting, Alert]]) -> list[Batch]:
-    """Alerts by channel, question and workload, the oldest first."""
+def batches(
+    alerts: Iterable[tuple[Waiting, Alert]], owned: Mapping[_Where, Mapping[str, Owned]] | None = None
+) -> list[Batch]:
+    """Alerts by channel, question and workload, the oldest first. `owned`: the owners of the pods that are there."""
     found: dict[tuple[str, ...], list[tuple[Waiting, Alert]]] = {}
+    owners: dict[tuple[str, ...], Mapping[str, Owned]] = {}
     for item, alert in alerts:
-        if alert.question is not None:
-            one = alert.subject
-            names = one.pods or (one.pod,)
-            about = owner_of(names[0]) if names[0] else one.job or one.workload
-            own = "" if about or one.node or one.nodeclaim or one.nodepool or one.namespace else alert.alertname
-            key = (
-                item.channel,
-                alert.question,
-                one.cluster,
-                one.namespace,
-                about,
-                one.node,
-                one.nodeclaim,
-                one.nodepool,
-                own,
-            )
-            found.setdefault(key + ((item.id,) if item.body.get("text") else ()), []).append((item, alert))
+        if alert.question is None:
+            continue
+        one = alert.subject
+        own = _of(one, (owned or {}).get((item.channel, one.cluster, one.namespace), {}))
+        about = workloads(one, own)
+        named = about or one.node or one.nodeclaim or one.nodepool or one.namespace
+        key = (item.channel, alert.question, one.cluster, one.namespace, about, one.node, one.nodeclaim, one.nodepool)
+        key += ("" if named else alert.alertname, item.id if item.body.get("text") else "")
+        found.setdefault(key, []).append((item, alert))
+        owners[key] = {**owners.get(key, {}), **own}
     return [
         Batch(
             channel=key[0],
             question=some[0][1].question or Question.WHY_POD,
             subject=some[0][1].subject,
             items=tuple(item for item, _ in some),
+            owner=key[4],
+            owned=owners[key],
         )
         for key, some in found.items()
     ]
+
+
+def workloads(subject: Subject, owned: Mapping[str, Owned]) -> str:
+    """The workloads that an alert is about: its pods' topmost owners; by name alone only where no pod is left."""
+    if owned:
+        return ",".join(sorted({str(one.top) for one in owned.values()}))
+    names = subject.pods or ((subject.pod,) if subject.pod else ())
+    return owner_of(names[0]) if names else subject.job or subject.workload
+
+
+def _of(subject: Subject, owned: Mapping[str, Owned]) -> dict[str, Owned]:
+    return {name: owned[name] for name in subject.pods if name in owned}
 
 
 def _ids(batch: Batch) -> list[str]:

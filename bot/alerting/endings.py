@@ -2,7 +2,7 @@
 pods that wait for long without any alert."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -53,9 +53,7 @@ class Endings:
         where = (cluster, watch["namespace"])
         if where not in pending:
             pending[where] = await self._clusters.pending(*where)
-        owner = watch.get("owner", "")
-        waits = any(not owner or owner_of(pod.rpartition("/")[2]) == owner for g in pending[where] for pod in g.pods)
-        if waits:
+        if any(_is_of(group, watch.get("owners") or ()) for group in pending[where]):
             return
         node, how = "", "none-waits"
         if watch.get("pod"):
@@ -81,8 +79,14 @@ class Endings:
         pods = tuple(pod.rpartition("/")[2] for pod in group.pods)
         subject = Subject(cluster=cluster, namespace=group.namespace, pod=pods[0], pods=pods[:1])
         alert = Alert(sender=WATCH, subject=subject, status=Status.FIRING, question=Question.WHY_POD)
-        item = f"{WATCH}:{cluster}/{group.namespace}/{group.owner}:{group.oldest:%Y%m%d%H%M%S}"[-255:]
+        item = f"{WATCH}:{cluster}/{group.namespace}/{group.kind}/{group.owner}:{group.oldest:%Y%m%d%H%M%S}"[-255:]
         about = {"name": "", "where": f"{group.namespace}/{group.owner}", "count": group.count}
         body = body_of(alert, item) | {"thread_ts": "", "changed": False, "sent": 0.0, "heading": about}
         await incidents.put(self._store, item, channel, body, self._clock())
         self._attending.wake.set()
+
+
+def _is_of(group: WaitingGroup, owners: Sequence[str]) -> bool:
+    """Whether a group is one of these workloads (`Kind/name`; a name alone where only names were known); all are, for none."""
+    names = {f"{group.kind}/{group.owner}", *(owner_of(pod.rpartition("/")[2]) for pod in group.pods)}
+    return not owners or not names.isdisjoint(owners)

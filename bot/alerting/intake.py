@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import msgspec
 
-from bot.alerts import Alert, recognise
+from bot.alerts import Alert, recognise, recognise_quoted
 from bot.alerts.message import read_message
 from bot.alerts.owners import fingerprint_of
 from bot.slack.floor import Payload, Self
+from bot.slack.questions import NotUnderstood, parse_command
 from bot.store import Store, incidents
 
 PASTE: Final = "human-paste"
@@ -21,43 +22,51 @@ LONGEST_PASTE: Final = 12_000
 def heard(event: Payload, me: Self) -> tuple[str, str, dict[str, Any]] | None:
     """What to keep of an event: its id, its channel, its body; None for what is no alert to be answered.
 
-    Never the bot's own words, never what bots reply in threads (two bots would talk for ever), never direct messages.
+    Never the bot's own words, never what bots reply in threads (two bots would talk for ever). Of what people say to the
+    bot itself only pastes: commands are others' business.
     """
     changed = event.get("subtype") == "message_changed"
     message = event.get("message") if changed else event
-    if not isinstance(message, Mapping) or event.get("channel_type") == "im":
-        return None
-    if (message.get("bot_id") and message.get("bot_id") == me.bot_id) or (
-        message.get("user") and message.get("user") == me.user_id
-    ):
+    if not isinstance(message, Mapping) or _own(message, me):
         return None
     ts, thread = str(message.get("ts") or ""), str(message.get("thread_ts") or "")
-    in_thread = bool(thread) and thread != ts
-    alert = recognise(event)
     channel = str(event.get("channel") or "")
-    if alert is None or not ts or not channel or alert.question is None:
+    in_thread = bool(thread) and thread != ts
+    spoken = event.get("channel_type") == "im" or _addressed(message, me)
+    if not ts or not channel or (spoken and (message.get("bot_id") or _understood(message))):
         return None
-    pasted = alert.sender == PASTE
-    if in_thread and not pasted:
+    alert = recognise_quoted(event) if spoken else recognise(event)
+    if alert is None or alert.question is None:
         return None
-    if pasted and (changed or _addressed(message, me)):
+    given = spoken or alert.sender == PASTE
+    if changed if given else in_thread:
         return None
     body = body_of(alert, f"{channel}:{ts}")
     body |= {"thread_ts": thread if in_thread else ts, "changed": changed, "sent": _moment(ts)}
-    if pasted:
+    if given:
         read = read_message(event)
-        body |= {
-            "text": "\n".join(read.at("text"))[:LONGEST_PASTE] if read else "",
-            "user": str(message.get("user") or ""),
-        }
+        text = "\n".join(read.at("text"))[:LONGEST_PASTE] if read else ""
+        body |= {"text": text or alert.alertname, "user": str(message.get("user") or "")}
+        body["fingerprint"] = hashlib.sha256(f"given\0{channel}:{ts}".encode()).hexdigest()[:40]
     # an edit is another delivery only where it says something else
     version = hashlib.sha256(msgspec.json.encode(body["alert"])).hexdigest()[:16] if changed else "new"
     return f"{channel}:{ts}:{version}", channel, body
 
 
+def _own(message: Mapping[str, Any], me: Self) -> bool:
+    return bool(message.get("bot_id") and message.get("bot_id") == me.bot_id) or bool(
+        message.get("user") and message.get("user") == me.user_id
+    )
+
+
 def _addressed(message: Mapping[str, Any], me: Self) -> bool:
-    """A mention is answered by whoever listens to mentions."""
+    """Whether the bot is mentioned."""
     return bool(me.user_id) and f"<@{me.user_id}" in str(message.get("text") or "")
+
+
+def _understood(message: Mapping[str, Any]) -> bool:
+    """Whether it is a command, which the listeners answer."""
+    return not isinstance(parse_command(str(message.get("text") or "")), NotUnderstood)
 
 
 def body_of(alert: Alert, message: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a channel has set: kept as plain data in the store, changed by `/karpenter settings`."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any, Final
@@ -69,11 +69,11 @@ class ChannelSettings:
         """For the store."""
         return asdict(self)
 
-    def wants(self, cluster: str, namespace: str) -> bool:
-        """Whether alerts of there are answered in this channel."""
+    def wants(self, clusters: Set[str], namespace: str) -> bool:
+        """Whether alerts of there are answered in this channel; `clusters`: the names of one cluster, none if unknown."""
         return (
             self.on
-            and (not self.clusters or not cluster or cluster in self.clusters)
+            and (not self.clusters or not clusters or not clusters.isdisjoint(self.clusters))
             and (not self.namespaces or not namespace or namespace in self.namespaces)
         )
 

@@ -8,6 +8,7 @@ from bot.alerting.clusters import Desk, DeskClusters
 from bot.config import Config
 from bot.diagnosis.pasted import explain_text
 from bot.playbooks import Playbooks, Rendered, render_explanation
+from bot.remembering import Memory
 from bot.store import Store
 
 
@@ -23,7 +24,7 @@ def alert_threads(
     return AlertThreads(
         Alerting(
             store=store,
-            clusters=DeskClusters(config, desk),
+            clusters=DeskClusters(config, desk, playbooks, Memory(store)),
             explain=explain,
             clock=clock,
             token=config.alerts.token,

@@ -4,6 +4,7 @@
 leaves the exporter's own names out, `asking` has the table of questions, `pasted` what people paste.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,8 +18,9 @@ from bot.alerts.pasted import recognise_paste
 from bot.alerts.senders import SENDERS, Reading, Sender
 from bot.alerts.subjects import Sources, subject_of
 
-__all__ = ["Alert", "Question", "Status", "Subject", "as_json", "of_labels", "recognise"]
+__all__ = ["Alert", "Question", "Status", "Subject", "as_json", "of_labels", "recognise", "recognise_quoted"]
 
+_MENTION = re.compile(r"<@[A-Z0-9]+(?:\|[^<>]*)?>")
 _LONGEST_VALUE = 500
 _LONGEST_TEXT = 4_000
 
@@ -31,6 +33,21 @@ def recognise(event: Mapping[str, Any]) -> Alert | None:
     if not message.by_bot:
         return recognise_paste(message)
     return next((_alert(sender, message) for sender in SENDERS if sender.is_alert(message)), None)
+
+
+def recognise_quoted(event: Mapping[str, Any]) -> Alert | None:
+    """The alert in what a person gives to the bot: a paste, the text of an alert, a message that was shared."""
+    text = _MENTION.sub(" ", str(event.get("text") or "")).strip()
+    first, _, rest = text.partition("\n")
+    shared = event.get("attachments")
+    attachments = [
+        {name: value for name, value in one.items() if name not in ("is_msg_unfurl", "is_share")}
+        for one in (shared if isinstance(shared, list) else ())
+        if isinstance(one, Mapping)
+    ]
+    told = {"title": first.strip("` "), "text": rest, "fallback": first.strip("` ")} if text else {}
+    as_sent = {"type": "message", "bot_id": "quoted", "attachments": [told, *attachments]}
+    return recognise({**event, "text": text}) or recognise(as_sent)
 
 
 def of_labels(labels: Mapping[str, str], annotations: Mapping[str, str], status: Status) -> Alert:

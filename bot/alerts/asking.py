@@ -57,7 +57,7 @@ _WAITS: Final = (
     r"|ממתי\w+|לשיבוץ|ожида\w+|قيد الانتظار|معلق\w*|en attente|pendiente|ausstehend|warte\w*|in attesa"
 )
 _UNREADY: Final = (
-    r"not[- ]?ready|non-ready|un-?ready|unhealthy|never became ready|replicas? ?mismatch|rollout stuck|not completed|not complet\w+"
+    r"not[- ]?ready|non[- ]ready|un-?ready|unhealthy|never became ready|replicas? ?mismatch|rollout stuck|not completed|not complet\w+"
     r"|slow completion|not start(?:ing|ed)|taking (?:more|longer) than|준비되지|준비 안|未就绪|未準備|準備ができて|nicht bereit|pas prêt\w*|no (?:está )?list[oa]"
     r"|не готов\w*|غير جاهز\w*|לא מוכ\w+"
 )
@@ -91,6 +91,7 @@ def _both(*parts: str) -> re.Pattern[str]:
 _RULES: Final[tuple[tuple[re.Pattern[str], Question], ...]] = (
     (_both(_CLAIM, _CLAIM_STUCK), _NODE),
     (_both(r"karpenter", _PROVIDER), _POOL),
+    (_both(r"karpenter", r"(?:can ?not|can't|not|fail\w*|never) (?:be )?register\w*"), _POOL),
     (_both(_NODEPOOL, _FULL), _POOL),
     (_both(_PODS, _WAITS), _POD),
     (_both(r"karpenter", _WAITS), _POD),

@@ -11,7 +11,7 @@ from typing import Final
 from bot.alerts.message import Message
 from bot.alerts.names import CANONICAL, LABEL, NODE_NAME, SUBDOMAIN, canonical
 
-_BULLET: Final = re.compile(r"^[\s>•●▪◦·○‣*\-–—]*(?=[^\s])")
+_BULLET: Final = re.compile(r"^[\s>•●▪◦·○‣*\-–—\u2190-\u2bff\U0001f000-\U0001faff]*(?=[^\s])")
 _PAIR: Final = re.compile(
     r"^[*_`]*(?P<name>[^\s:=：*`][^:=：*`\n]{0,39}?)[*_`]*\s*(?:[:：=]|:\*)\s*[*_]*\s*(?P<value>\S.*)$"
 )
@@ -19,7 +19,7 @@ _INLINE_BOLD: Final = re.compile(
     r"\*(?P<name>[^*:：=\n]{1,40})[:：]?\*\s*[:：=]?\s*(?P<value>`[^`\n]+`|[^*\n]+?)(?=\s*(?:\*|$|[|,;·]))"
 )
 _ASSIGNED: Final = re.compile(
-    r"(?P<name>[A-Za-z_][\w./-]{1,60})\s*(?:=~?|:)\s*(?P<value>\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|[\w./@-]+)"
+    r"(?P<name>[A-Za-z_][\w./-]{1,60})\"?\s*(?:=~?|:)\s*(?P<value>\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|[\w./@-]+)"
 )
 _DOTTED: Final = re.compile(r"^[•●▪◦○]\s*(?P<name>[\w./-]{1,60})\s+`(?P<value>[^`\n]+)`")
 _HEADED: Final = re.compile(r"^[\s•●]*\*(?P<name>[^*\n]{1,60}?):?\*:?[ \t]*\n(?P<value>.+)", re.DOTALL)

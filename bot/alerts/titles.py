@@ -26,6 +26,7 @@ STATUS_BRACKET: Final = re.compile(
 )
 _CAMEL: Final = re.compile(r"(?:[A-Z][a-z0-9]+|[A-Z]{2,}(?=[A-Z][a-z]|\b|\d)|[A-Z])(?:[A-Z][a-z0-9]*)+")
 _MOST_TOKENS: Final = 40
+_PROSE: Final = frozenset("is was are were has have had been the for from with not on in of to and than more".split())
 _IMPOSSIBLE: Final = -100.0
 
 
@@ -50,6 +51,8 @@ def read_subject(line: str) -> Subject | None:
     group = rest[: common.start()].split() if common else rest.split()
     shared = common[1].split() if common else []
     name = alert_identifier(" ".join(group)) or alert_identifier(" ".join(shared))
+    if _PROSE.intersection(group):  # a sentence: its words have no positions
+        group = []
     tokens = [[token for token in part if token != name][:_MOST_TOKENS] for part in (group, shared)]
     values: dict[str, str] = {}
     for part in tokens:

@@ -17,6 +17,7 @@ _NODE: Final = {
     "deleting": True,
     "pods": 3,
 }
+_OWNER: Final = {"kind": "Job", "name": "train-0", "why": "BackoffLimitExceeded", "wanted": 4, "has": 2}
 _SETTINGS: Final = {
     "on": True,
     "clusters": ("prod",),
@@ -33,10 +34,22 @@ ALERTS: Final[Mapping[str, Mapping[str, object]]] = {
         for how in ("resolved", "running", "pod-gone", "none-waits", "node-ready", "node-gone")
     },
     "alert.grouped": {"count": 12, **_WHERE},
-    "alert.group": {"count": 8, "owner": "team-a/train"},
+    "alert.group": {"count": 8, "owners": ("team-a/train", "team-a/eval")},
     "alert.group-rest": {"count": 4},
     "alert.nothing-waits": _WHERE,
     **{f"alert.node-{state}": _NODE for state in ("gone", "ready", "unready")},
+    **{f"alert.node-{what}": {"count": 8, "workloads": ("ml/train", "ml/eval")} for what in ("pods", "waiting")},
+    "alert.nodepool-limit": {
+        "nodepool": "gpu",
+        "resource": "nvidia.com/gpu",
+        "percent": 93,
+        "used": "15",
+        "limit": "16",
+        "left": "1",
+    },
+    "alert.nodepool-unlimited": {"nodepool": "gpu"},
+    "alert.behind": {"count": 8},
+    **{f"alert.owner-{state}": _OWNER for state in ("complete", "failed", "suspended", "deleting", "active")},
     "alert.pod-gone": {"pod": "team-a/train-0", "successors": ("team-a/train-1",)},
     "alert.said": {"statement": "06:03 UTC Evicted: the node was low on memory"},
     "alert.of-webhook": {"name": "KubePodNotReady", "where": "team-a/train-0", "count": 2},

@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ PLURALS: Final = {"StorageClass": "storageclasses", "EC2NodeClass": "ec2nodeclas
 CORE: Final = ("Pod", "Node", "Event", "Namespace", "PersistentVolume", "PersistentVolumeClaim", "Secret")
 
 
+@cache
 def plural_of(kind: str) -> str:
     return PLURALS.get(kind, f"{kind.lower()}s")
 
@@ -150,14 +152,15 @@ class FakeKube:
     def _read(
         self, request: web.Request, api_version: str, namespace: str, plural: str, more: list[str]
     ) -> web.Response:
-        of_group = [o for o in self.objects if o["apiVersion"] == api_version]
-        if not of_group and api_version not in self.served | {"v1", "apps/v1", "storage.k8s.io/v1"}:
-            return status(404, "the server could not find the requested resource")
         found = [
             o
-            for o in of_group
-            if plural_of(o["kind"]) == plural and namespace in ("", o["metadata"].get("namespace", ""))
+            for o in self.objects
+            if plural_of(o["kind"]) == plural
+            and o["apiVersion"] == api_version
+            and namespace in ("", o["metadata"].get("namespace", ""))
         ]
+        if not found and not self._serves(api_version):
+            return status(404, "the server could not find the requested resource")
         if not more:
             return listed(request, found, api_version, self.history.version)
         one = next((o for o in found if o["metadata"]["name"] == more[0]), None)
@@ -166,6 +169,10 @@ class FakeKube:
         if more[1:] == ["log"]:
             return self._log(request, f"{namespace}/{more[0]}")
         return web.json_response(one)
+
+    def _serves(self, api_version: str) -> bool:
+        known = self.served | {"v1", "apps/v1", "storage.k8s.io/v1"}
+        return api_version in known or any(o["apiVersion"] == api_version for o in self.objects)
 
     def _log(self, request: web.Request, pod: str) -> web.Response:
         lines = self.logs.get(pod, b"").splitlines(keepends=True)
@@ -212,10 +219,15 @@ def listed(request: web.Request, found: list[Manifest], api_version: str, versio
     return web.json_response({"kind": "List", "apiVersion": api_version, "metadata": meta, "items": plain})
 
 
+@lru_cache
+def _field_terms(selector: str) -> tuple[tuple[str, bool, str], ...]:
+    terms = (re.fullmatch(r"([\w.]+)(!?)==?(.*)", term) for term in filter(None, selector.split(",")))
+    return tuple((one[1], bool(one[2]), one[3]) for one in terms)  # type: ignore[index]
+
+
 def fields_match(manifest: Manifest, selector: str) -> bool:
     """Fields as the API server knows them for pods and events; an unknown one is a test's mistake."""
-    for term in filter(None, selector.split(",")):
-        name, negated, value = re.fullmatch(r"([\w.]+)(!?)==?(.*)", term).groups()  # type: ignore[union-attr]
+    for name, negated, value in _field_terms(selector):
         if name == "source":
             actual = manifest.get("source", {}).get("component") or manifest.get("reportingComponent", "")
         else:
@@ -223,7 +235,7 @@ def fields_match(manifest: Manifest, selector: str) -> bool:
             assert name.split(".")[0] in ("metadata", "spec", "status", "involvedObject", "reason"), name
             for part in name.split("."):
                 actual = actual.get(part, "") if isinstance(actual, dict) else ""
-        if (actual == value) is bool(negated):
+        if (actual == value) is negated:
             return False
     return True
 

@@ -196,10 +196,15 @@ class Part:
         """Adds paths to the bot's own HTTP server, which is there in both modes."""
 
     async def take(self, event: Payload, floor: Floor) -> None:
-        """Every message event before Slack is told that it arrived, redeliveries included: keep what must not be lost.
+        """Every message event and mention before Slack is told that it arrived, redeliveries included: keep what must not be
+        lost. A mention comes twice, as both.
 
         An exception makes Slack deliver it again.
         """
+
+    def claims(self, event: Payload, floor: Floor) -> bool:  # noqa: ARG002 (for those who override it)
+        """A word to the bot (a mention, a direct message): whether this part answers it, so that nobody else does."""
+        return False
 
     async def on_message(self, event: Payload, floor: Floor) -> None:
         """Every message event that is no direct word to the bot, edits and other bots' included. Return soon."""

@@ -88,7 +88,7 @@ class Listeners:
         What must not be lost is kept here, for bolt acknowledges events before it calls their listeners.
         """
         event = body.get("event") or {}
-        if event.get("type") == "message":
+        if event.get("type") in ("message", "app_mention"):
             try:
                 for part in self._parts:
                     await part.take(event, self.floor)
@@ -100,7 +100,7 @@ class Listeners:
             count("repeated_deliveries")
             return BoltResponse(status=200)
         asked = self._spoken_to(event)
-        if asked is not None:
+        if asked is not None and not any(part.claims(event, self.floor) for part in self._parts):
             context[_QUESTION] = asked, await self._written(asked, f"{event['channel']} {event['ts']}")
         await next()
         return None

@@ -1,114 +1,140 @@
-"""What alerts make one look up: which pods wait, where a node is, what became of a pod's name. Each a handful of reads."""
+"""What alerts make one look up: which pods wait, where a node is and what runs on it. Each a handful of reads."""
 
-from collections.abc import Iterable
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, Iterable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from bot.model.karpenter import NodeClaim
-from bot.model.kubernetes import Event, Node, Pod
+from bot.model.kubernetes import Event, Node
 from bot.model.labels import NODEPOOL
-from bot.model.objects import AnyObject, Condition, ObjectMeta
+from bot.model.objects import AnyObject, Condition, ObjectMeta, OwnerReference
 from bot.sources.errors import ClusterUnreachable, NotPermitted, ReadFailed
+from bot.sources.kube_api import METADATA_ONLY
 from bot.sources.owners import controller_of
+from bot.sources.ownership import MOST_PODS, Owner, Ownership
 from bot.sources.reading import IN_ONE_PIECE, OnlyMeta, Reader
 from bot.sources.resources import EVENTS, NODE_CLAIMS, NODES, PODS, Resource, is_name
 
-MOST_PODS: Final = 20_000
-"""How many waiting pods are counted by workload."""
 _NAMED: Final = 200
+"""Pods of a group that are named; all are counted."""
 _SAID: Final = 5
+"""Statements about one object that are told."""
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingGroup:
-    """Pending pods of one controller. `pods` are the first of them, as `namespace/name`."""
+    """Pods of one topmost owner. `pods` are the first of them, as `namespace/name`; `jobs` counts the Jobs that made them."""
 
     namespace: str
-    owner: str
+    owner: Owner
     pods: tuple[str, ...]
     count: int
     oldest: datetime | None = None
+    jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeState:
-    """A node and its NodeClaim as they are now; None for what is not there. `said`: events about both, oldest first."""
+    """A node and its NodeClaim as they are now; None for what is not there. `pods` on it by owner; `said`: events about
+    both, oldest first.
+    """
 
     node: Node | None
     claim: NodeClaim | None
-    pods: int
+    pods: tuple[PendingGroup, ...]
     said: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodState:
-    """A pod by its exact name, None when it is gone; what was said about it, oldest first."""
+@dataclass(slots=True)
+class _Counted:
+    names: list[str] = field(default_factory=list)
+    count: int = 0
+    oldest: datetime | None = None
+    jobs: set[str] = field(default_factory=set)
 
-    pod: Pod | None
-    said: tuple[str, ...]
+    def add(self, other: "_Counted") -> None:
+        self.names = [*self.names, *other.names][:_NAMED]
+        self.count += other.count
+        self.jobs |= other.jobs
+        if other.oldest is not None:
+            self.oldest = min(self.oldest or other.oldest, other.oldest)
 
 
-async def observe_pending(reader: Reader, namespace: str = "") -> tuple[PendingGroup, ...]:
-    """The pending pods by controller, the largest group first. Raises NotPermitted, ClusterUnreachable."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    counts: dict[tuple[str, str], int] = {}
-    oldest: dict[tuple[str, str], datetime] = {}
+async def observe_pending(reader: Reader, ownership: Ownership, namespace: str = "") -> tuple[PendingGroup, ...]:
+    """The pending pods by topmost owner, the largest group first. Raises NotPermitted, ClusterUnreachable."""
     if namespace and not is_name(namespace):
         return ()
-    seen = 0
     query = (("fieldSelector", "status.phase=Pending"),)
     try:
         async with aclosing(reader.metadata(PODS, namespace=namespace, query=query)) as pages:
-            async for page in pages:
-                _count(page, groups, counts, oldest)
-                seen += len(page)
-                if seen >= MOST_PODS:
-                    break
+            return await _by_owner(reader, ownership, pages)
     except ReadFailed as failure:
         raise _spoken(failure, "pods") from failure
+
+
+async def _by_owner(
+    reader: Reader, ownership: Ownership, pages: AsyncIterable[Iterable[OnlyMeta]]
+) -> tuple[PendingGroup, ...]:
+    """Counts page by page, so that no more than a page of pods is held; owners are followed once all are counted."""
+    counted: dict[tuple[str, OwnerReference | str], _Counted] = {}
+    seen = 0
+    async for page in pages:
+        for meta in (item.metadata for item in page):
+            one = counted.setdefault((meta.namespace, controller_of(meta) or meta.name), _Counted())
+            one.count += 1
+            if meta.creation_timestamp is not None:
+                one.oldest = min(one.oldest or meta.creation_timestamp, meta.creation_timestamp)
+            if len(one.names) < _NAMED:
+                one.names.append(f"{meta.namespace}/{meta.name}")
+            seen += 1
+        if seen >= MOST_PODS:
+            break
+    owned = ((space, owner) for space, owner in counted if isinstance(owner, OwnerReference))
+    tops = await ownership.tops(reader, owned)
+    groups: dict[tuple[str, Owner], _Counted] = {}
+    for (space, owner), one in counted.items():
+        top = Owner("Pod", owner) if isinstance(owner, str) else tops[space, owner.kind, owner.name]
+        if not isinstance(owner, str) and owner.kind == "Job":
+            one.jobs.add(owner.name)
+        groups.setdefault((space, top), _Counted()).add(one)
     found = (
-        PendingGroup(namespace=key[0], owner=key[1], pods=tuple(names), count=counts[key], oldest=oldest.get(key))
-        for key, names in groups.items()
+        PendingGroup(namespace=space, owner=top, pods=tuple(g.names), count=g.count, oldest=g.oldest, jobs=len(g.jobs))
+        for (space, top), g in groups.items()
     )
     return tuple(sorted(found, key=lambda one: (-one.count, one.namespace, one.owner)))
 
 
-Key = tuple[str, str]
-
-
-def _count(
-    page: Iterable[OnlyMeta], groups: dict[Key, list[str]], counts: dict[Key, int], oldest: dict[Key, datetime]
-) -> None:
-    for meta in (item.metadata for item in page):
-        owner = controller_of(meta)
-        key = (meta.namespace, owner.name if owner else meta.name)
-        counts[key] = counts.get(key, 0) + 1
-        names = groups.setdefault(key, [])
-        if meta.creation_timestamp is not None:
-            oldest[key] = min(oldest.get(key, meta.creation_timestamp), meta.creation_timestamp)
-        if len(names) < _NAMED:
-            names.append(f"{meta.namespace}/{meta.name}")
-
-
-async def observe_node(reader: Reader, node: str, claim: str = "") -> NodeState:
-    """A node by name (or by its NodeClaim's). Raises ClusterUnreachable; gaps are left out."""
+async def observe_node(reader: Reader, ownership: Ownership, node: str, claim: str = "") -> NodeState:
+    """A node by its name, the first part of it, its instance's id, or its NodeClaim's name. Raises ClusterUnreachable; gaps
+    are left out.
+    """
     nodes = await _all(reader, NODES, Node)
     claims = await _all(reader, NODE_CLAIMS, NodeClaim)
+    node = next((n.metadata.name for n in nodes if node and _is_called(n, node)), node)
     found_claim = next((c for c in claims if c.metadata.name == claim or (node and c.status.node_name == node)), None)
     node = node or (found_claim.status.node_name if found_claim else "")
     found = next((n for n in nodes if n.metadata.name == node), None)
-    pods = 0
+    pods: tuple[PendingGroup, ...] = ()
     if found is not None:
-        on_it = (("fieldSelector", f"spec.nodeName={node}"), ("resourceVersion", "0"))
-        pods = len(await reader.many(PODS, OnlyMeta, query=on_it, page=IN_ONE_PIECE))
+        with suppress(ReadFailed):
+            running = f"spec.nodeName={node},status.phase!=Succeeded,status.phase!=Failed"
+            on_it = (("fieldSelector", running), ("resourceVersion", "0"))
+            whole = reader.pages(PODS, OnlyMeta, query=on_it, accept=METADATA_ONLY, page=IN_ONE_PIECE)
+            async with aclosing(whole) as pages:
+                pods = await _by_owner(reader, ownership, pages)
     said: list[tuple[datetime, str]] = []
     for kind, name in (("Node", node), ("NodeClaim", found_claim.metadata.name if found_claim else claim)):
         if name:
-            said += await _events(reader, kind, name, "")
-    return NodeState(node=found, claim=found_claim, pods=pods, said=_told(said))
+            said += await events_about(reader, kind, name, "")
+    return NodeState(node=found, claim=found_claim, pods=pods, said=told(said))
+
+
+def _is_called(node: Node, name: str) -> bool:
+    own = node.metadata.name
+    return name == own or own.startswith(f"{name}.") or node.spec.provider_id.endswith(f"/{name}")
 
 
 async def _all(reader: Reader, resource: Resource, kind: type[AnyObject]) -> tuple[AnyObject, ...]:
@@ -118,15 +144,8 @@ async def _all(reader: Reader, resource: Resource, kind: type[AnyObject]) -> tup
         return ()
 
 
-async def observe_trace(reader: Reader, namespace: str, pod: str) -> PodState:
-    """A pod's state and its last events. Raises ClusterUnreachable."""
-    if not is_name(pod) or (namespace and not is_name(namespace)):
-        return PodState(pod=None, said=())
-    found = await reader.one(PODS, Pod, pod, namespace) if namespace else None
-    return PodState(pod=found, said=_told(await _events(reader, "Pod", pod, namespace)))
-
-
-async def _events(reader: Reader, kind: str, name: str, namespace: str) -> list[tuple[datetime, str]]:
+async def events_about(reader: Reader, kind: str, name: str, namespace: str) -> list[tuple[datetime, str]]:
+    """What was said about an object of this kind and name, with its time. Raises ClusterUnreachable; gaps are left out."""
     query = (("fieldSelector", f"involvedObject.kind={kind},involvedObject.name={name}"),)
     events = await reader.many(EVENTS, Event, namespace=namespace, query=query)
     return [(_time(event), f"{event.reason}: {event.message}") for event in events if event.reason]
@@ -138,7 +157,8 @@ def _time(event: Event) -> datetime:
     return moment or event.metadata.creation_timestamp or _LONG_AGO
 
 
-def _told(said: Iterable[tuple[datetime, str]]) -> tuple[str, ...]:
+def told(said: Iterable[tuple[datetime, str]]) -> tuple[str, ...]:
+    """The last of it, each thing once, the oldest first."""
     return tuple(dict.fromkeys(f"{when:%H:%M} UTC {text}" for when, text in sorted(said)[-_SAID:]))
 
 

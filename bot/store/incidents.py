@@ -177,6 +177,13 @@ async def put_back(store: Store, ids: Sequence[str], until: datetime) -> None:
         await connection.execute(sa.update(INBOX).where(INBOX.c.id.in_(ids)).values(taken_until=until))
 
 
+async def hold(store: Store, ids: Sequence[str], until: datetime) -> None:
+    """Keeps taken alerts until then; those that were dealt with or put back meanwhile stay as they are."""
+    mine = sa.and_(INBOX.c.id.in_(ids), INBOX.c.done.is_(sa.false()), INBOX.c.taken_until < until)
+    async with store.writing() as connection:
+        await connection.execute(sa.update(INBOX).where(mine).values(taken_until=until))
+
+
 async def _settle(connection: AsyncConnection, ids: Sequence[str]) -> None:
     if ids:
         await connection.execute(sa.update(INBOX).where(INBOX.c.id.in_(ids)).values(done=True))

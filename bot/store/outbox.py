@@ -22,7 +22,7 @@ async def due_channels(store: Store, now: datetime) -> list[str]:
 
 
 async def take_turn(store: Store, channel: str, now: datetime) -> Incident | None:
-    """Takes a channel's turn and its next message: posts before updates, the oldest first. None: not yet, or nothing."""
+    """Takes a channel's turn and its next message: posts before updates, what waits longest first. None: not yet, or nothing."""
     async with store.writing() as connection:
         new = {"channel": channel, "settings": "{}", "next_at": LONG_AGO}
         await connection.execute(insert_into(store, CHANNELS).values(**new).on_conflict_do_nothing())
@@ -34,7 +34,7 @@ async def take_turn(store: Store, channel: str, now: datetime) -> Incident | Non
             .where(
                 INCIDENTS.c.channel == channel, INCIDENTS.c.shown < INCIDENTS.c.version, INCIDENTS.c.not_before <= now
             )
-            .order_by(INCIDENTS.c.message_ts != "", INCIDENTS.c.opened_at, INCIDENTS.c.id)
+            .order_by(INCIDENTS.c.message_ts != "", INCIDENTS.c.not_before, INCIDENTS.c.opened_at, INCIDENTS.c.id)
             .limit(1)
         )
         row = (await connection.execute(query)).one_or_none()
@@ -47,8 +47,8 @@ async def take_turn(store: Store, channel: str, now: datetime) -> Incident | Non
 
 
 async def sent(store: Store, incident: Incident, message_ts: str, next_at: datetime) -> None:
-    """Slack has this version; the channel's next turn is then."""
-    values = {"shown": incident.version, "message_ts": message_ts, "posting_since": None}
+    """Slack has this version; the channel's next turn is then, and others' updates come before this one's next."""
+    values = {"shown": incident.version, "message_ts": message_ts, "posting_since": None, "not_before": next_at}
     async with store.writing() as connection:
         await connection.execute(sa.update(INCIDENTS).where(INCIDENTS.c.id == incident.id).values(**values))
         await _turn(connection, incident.channel, next_at)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.alerting import Alerting, AlertThreads
-from bot.alerting.answers import LookupFailed, NodeStory, PodTrace, WaitingGroup
+from bot.alerting.answers import LookupFailed, NodeGone, NodeStory, PodTrace, WaitingGroup
 from bot.alerts import Subject
+from bot.alerts.owners import job_of, owner_of
 from bot.app import wall_clock
 from bot.config import Config
 from bot.diagnosis.pasted import explain_text
+from bot.markets import Pooled
 from bot.playbooks import Rendered, render_explanation
 from bot.slack.questions import Why
-from bot.slack.services import Answered, Asker, Failed, Reply
+from bot.slack.services import Answered, Asker, Failed, Offered, Reply
 from bot.slack.serving import Behind, Door, opened
+from bot.sources.ownership import Owned, Owner
 from bot.store import open_store
 from tests.alerts import firing, layouts
 from tests.fakes.slack import FakeSlack, Message, scene
@@ -36,6 +39,10 @@ class Clusters:
     asked: list[str] = field(default_factory=list)
     groups: tuple[WaitingGroup, ...] = ()
     story: NodeStory = field(default_factory=lambda: NodeStory(name="n", exists=False))
+    gone: NodeGone | None = None
+    pooled: Pooled | None = None
+    owner: Callable[[str], Owner] = lambda pod: Owner("Deployment", owner_of(pod))
+    offers: tuple[Offered, ...] = ()
     traced: PodTrace = field(default_factory=PodTrace)
     fails: LookupFailed | None = None
     missing: bool = False
@@ -53,15 +60,26 @@ class Clusters:
         rendered = said(seed(), question.language)
         first = replace(rendered.causes[0], id=self.cause(question.pod))
         rendered = replace(rendered, pod=f"{question.namespace or 'default'}/{question.pod}", causes=(first,))
-        return Answered(answer_id="answer", rendered=rendered)
+        return Answered(answer_id="answer", rendered=rendered, offers=self.offers)
 
     async def pending(self, cluster: str, namespace: str) -> tuple[WaitingGroup, ...]:
         if self.fails:
             raise self.fails
         return tuple(group for group in self.groups if namespace in ("", group.namespace))
 
+    async def owners(self, cluster: str, namespace: str, pods: Sequence[str]) -> Mapping[str, Owned]:
+        return {} if self.missing else {pod: Owned(self.owner(pod), job_of(pod)) for pod in pods}
+
     async def node(self, cluster: str, subject: Subject) -> NodeStory:
         return replace(self.story, name=subject.node or subject.nodeclaim)
+
+    async def departed(self, cluster: str, subject: Subject, language: str) -> NodeGone | None:
+        return self.gone
+
+    async def nodepools(self, cluster: str, name: str) -> Pooled:
+        if self.pooled is None:
+            raise LookupFailed("unknown-nodepool", {"asked": name, "near": ()}, again=False)
+        return self.pooled
 
     async def trace(self, cluster: str, namespace: str, pod: str) -> PodTrace:
         return self.traced

@@ -116,8 +116,7 @@ async def test_an_alert_without_a_pod_is_answered_by_groups(slack: FakeSlack, tm
     async with attended(slack, tmp_path, Clusters(groups=groups)):
         await posted(slack, alert)
         [reply] = await replied(slack, "12 pods wait for a node")
-        assert "8 of `team-a/train`" in str(reply.blocks)
-        assert "4 of `team-a/eval`" in str(reply.blocks)
+        assert "12 of `team-a/train` and `team-a/eval`" in str(reply.blocks), "the same cause is told once"
 
 
 async def test_a_node_that_is_not_ready_is_told_and_followed_to_its_end(slack: FakeSlack, tmp_path: Path) -> None:
@@ -139,7 +138,9 @@ async def test_a_node_that_is_not_ready_is_told_and_followed_to_its_end(slack: F
 async def test_pods_that_run_end_the_incident(slack: FakeSlack, tmp_path: Path) -> None:
     clusters = Clusters(traced=PodTrace(phase="Running", node="ip-10-0-0-1.ec2.internal"))
     clusters.groups = (
-        WaitingGroup(namespace="checkout", owner="x", pods=("checkout/cart-7c9f6b5d48-xk2lp",), count=1),
+        WaitingGroup(
+            namespace="checkout", owner="cart", kind="Deployment", pods=("checkout/cart-7c9f6b5d48-xk2lp",), count=1
+        ),
     )
     clock = Moving()
     async with attended(slack, tmp_path, clusters, look_seconds=0.2, clock=clock):

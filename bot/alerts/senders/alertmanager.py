@@ -54,9 +54,16 @@ def read(message: Message, labels: Labels) -> Reading:
     if len(names) > 1 and not (subjects and subjects[0].alertname in names):
         return Reading(status=said, placed=_placed(subjects), alternatives=True)
     name = names[0] if len(names) == 1 else next((s.alertname for s in subjects if s.alertname), "")
-    name = name or next(filter(None, map(alert_identifier, message.headings)), "") or _free_name(message)
+    name = name or next(filter(None, map(alert_identifier, message.headings)), "") or _shipped(message)
+    name = name or _free_name(message)
     name = name or next(filter(None, map(alert_identifier, labels.all("alert"))), "")
     return Reading(alertname=name, status=said, placed=_placed(subjects))
+
+
+def _shipped(message: Message) -> str:
+    """A shipped alert's name that stands in the text alone."""
+    lines = (line for text in message.at("text", "body", "field") for line in text.split("\n")[:100])
+    return next((name for name in map(alert_identifier, lines) if is_shipped(name)), "")
 
 
 def _names(labels: Labels) -> list[str]:

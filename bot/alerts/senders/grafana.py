@@ -11,6 +11,8 @@ from bot.alerts.statuses import is_green, status_in
 from bot.alerts.titles import read_subject
 
 _NAME: Final = re.compile(r"^grafana\b", re.IGNORECASE)
+_OTHERS: Final = re.compile(r"alert-?manager|prometheus|vmalert", re.IGNORECASE)
+"""Who calls itself so only links to a dashboard."""
 _LINKS: Final = re.compile(
     r"/alerting/(?:list|silence|grafana)|grafana[^/]*/(?:d|alerting)/|[?&]matcher=|orgId=\d+", re.IGNORECASE
 )
@@ -23,7 +25,8 @@ _SECTION: Final = re.compile(r"^\*{1,2}(?:Firing|Resolved)\*{1,2}\s*$", re.MULTI
 
 def is_alert(message: Message) -> bool:
     """Its footer, name or links, and a status in the title (or its Firing/Resolved sections)."""
-    its = named(message, _NAME) or any_match(_FOOTER, message.at("footer", "context")) or linked(message, _LINKS)
+    its = named(message, _NAME) or any_match(_FOOTER, message.at("footer", "context"))
+    its = its or (linked(message, _LINKS) and not named(message, _OTHERS))
     shaped = any_match(_TITLE, message.headings) or any_match(_SECTION, message.at("body", "text"))
     return bool(its and shaped)
 

@@ -19,7 +19,9 @@ _STATE: Final = re.compile(
     re.IGNORECASE,
 )
 _INCIDENT: Final = re.compile(
-    r"(?:#|\bincident\s+#?)(?P<number>\d+)\*?(?:\s|[|:*>\-–\]])+(?P<title>[^\n]+)", re.IGNORECASE
+    r"(?:#|\bincident\s+#?)(?P<number>\d+)\*?(?:\s|[|:*>\-–\]])+"
+    r"(?:(?:was |has been )?(?:triggered|acknowledged|resolved|escalated|reassigned|snoozed)(?: by [^:\n]{1,60})?:\s*)?(?P<title>[^\n]+)",
+    re.IGNORECASE,
 )
 _INNER: Final = re.compile(
     r"^\W*\[?\s*(?:triggered|recovered|warn|no data|alerting|ok)\b(?:\s+on\s+\{[^}]*\})?\s*[\]:]\s*", re.IGNORECASE
