@@ -20,22 +20,17 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot import packaged
 from bot.app import wall_clock
-from bot.config import AlertsConfig, ClusterConfig, StoreConfig
-from bot.playground.clusters import RecordedEc2
-from bot.server import built
-from bot.slack.serving import EVENTS_PATH, opened
+from bot.slack.serving import EVENTS_PATH
 from tests.alerts import firing, layouts
 from tests.bench_serving import peak_mib
 from tests.cluster.processes import free_ports
 from tests.fakes.kube import serving
 from tests.fakes.slack import FakeSlack, Message, scene
-from tests.slack.door import config_for
-from tests.storm_cluster import NAMESPACE, WORKLOADS, Workload, storm_cluster, storm_facts
+from tests.storm_cluster import NAMESPACE, SEED, WORKLOADS, Workload, storm_cluster
 
 CLUSTER = "osprey-prod"
 PODS_AN_ALERT = 10
@@ -54,25 +49,6 @@ def alert(number: int) -> layouts.Event:
 # -- the other two processes ---------------------------------------------------------------------------------------
 
 
-async def bot(folder: Path, api_url: str, port: int) -> None:
-    """The serving bot, over HTTP so that what is redelivered is Slack's doing."""
-    slack = FakeSlack()  # its tokens alone
-    with tempfile.TemporaryDirectory() as scratch:
-        facts = storm_facts(Path(scratch), wall_clock())
-    config = replace(
-        config_for(slack, "http", port=port),
-        clusters=(ClusterConfig(name=CLUSTER, kubeconfig=str(folder / "kubeconfig")),),
-        store=StoreConfig(url=f"sqlite:///{folder / 'store.sqlite3'}"),
-        alerts=AlertsConfig(),
-        log_level="ERROR",
-    )
-    async with (
-        built(config, packaged.load_playbooks(), ec2=RecordedEc2(facts)) as behind,
-        opened(config, behind, api_url=api_url),
-    ):
-        await asyncio.Event().wait()
-
-
 async def kube(folder: Path) -> None:
     """The API server; its kubeconfig in the folder says that it is there."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -82,12 +58,10 @@ async def kube(folder: Path) -> None:
         await asyncio.Event().wait()
 
 
-async def _started(*arguments: str) -> asyncio.subprocess.Process:
+async def _started(module: str, *arguments: str) -> asyncio.subprocess.Process:
     log = Path(os.environ.get("STORM_LOG", os.devnull))
     with log.open("ab") as errors:  # noqa: ASYNC230 (once)
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.bench_storm", *arguments, stderr=errors
-        )
+        return await asyncio.create_subprocess_exec(sys.executable, "-m", module, *arguments, stderr=errors)
 
 
 async def _listens(port: int) -> None:
@@ -102,10 +76,28 @@ async def _listens(port: int) -> None:
     raise TimeoutError(f"nothing listens on port {port}")
 
 
+def bot_settings(folder: Path, slack: FakeSlack, port: int) -> str:
+    """What tests.storm_bot serves with; the file's path."""
+    told = {
+        "kubeconfig": str(folder / "kubeconfig"),
+        "snapshot": str(SEED),
+        "cluster": CLUSTER,
+        "store": str(folder / "store.sqlite3"),
+        "port": port,
+        "api_url": slack.api_url,
+        "bot_token": slack.workspace.bot_token,
+        "app_token": slack.app.app_token,
+        "signing_secret": slack.app.signing_secret,
+    }
+    file = folder / "settings.json"
+    file.write_text(json.dumps(told), encoding="utf-8")
+    return str(file)
+
+
 @asynccontextmanager
 async def api_server(folder: Path) -> AsyncIterator[None]:
     """The API server until the block ends."""
-    process = await _started("--kube", str(folder))
+    process = await _started("tests.bench_storm", "--kube", str(folder))
     while not (folder / "kubeconfig").exists():  # noqa: ASYNC110 (another process makes it)
         await asyncio.sleep(0.1)
     try:
@@ -169,9 +161,11 @@ async def storm(alerts: int, seconds: float, kills: int) -> None:
         async with api_server(folder), FakeSlack() as slack:
             slack.rate_limits.enforced = True
             slack.post_to(f"http://127.0.0.1:{port}{EVENTS_PATH}")
-            process = await _started("--bot", name, slack.api_url, str(port))
+            settings = bot_settings(folder, slack, port)
+            process = await _started("tests.storm_bot", settings)
             await _listens(port)
-            await asyncio.sleep(5)  # a bot that has been up for a while, as most are
+            await _warm(slack)
+            print(f"before the storm: peak memory {peak_mib(process.pid):.0f} MiB")
             started = time.perf_counter()
             kill_at = [alerts * (k + 1) // (kills + 1) for k in range(kills)]
             sending: list[asyncio.Task[object]] = []
@@ -184,13 +178,19 @@ async def storm(alerts: int, seconds: float, kills: int) -> None:
                         seen.peak = max(seen.peak, peak_mib(process.pid))
                         process.send_signal(signal.SIGKILL)
                         await process.wait()
-                        process = await _started("--bot", name, slack.api_url, str(port))
+                        process = await _started("tests.storm_bot", settings)
                 done = await _settled(slack, alerts, started)
                 await asyncio.gather(*sending, return_exceptions=True)
             seen.peak = max(seen.peak, peak_mib(process.pid))
             process.send_signal(signal.SIGTERM)
             await process.wait()
             report(slack, seen, folder, done, (alerts, seconds, kills))
+
+
+async def _warm(slack: FakeSlack) -> None:
+    """A bot that has been up for a while, as most are: it has read NodePools and instance types once."""
+    await slack.slash_command("nodepools", user=scene.ANNA, channel=scene.OPS)
+    await slack.wait_for(lambda s: [m for m in s.workspace.by_bot(scene.OPS) if "ready" in m.text], timeout=120)
 
 
 async def _settled(slack: FakeSlack, alerts: int, started: float) -> float:
@@ -238,13 +238,9 @@ def main() -> None:
     parser.add_argument("--alerts", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--bot", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--kube", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.bot:
-        folder, api_url, port = arguments.bot
-        asyncio.run(bot(Path(folder), api_url, int(port)))
-    elif arguments.kube:
+    if arguments.kube:
         asyncio.run(kube(Path(arguments.kube)))
     else:
         asyncio.run(storm(arguments.alerts, arguments.seconds, arguments.kills))

@@ -178,11 +178,6 @@ def storm_cluster(scratch: Path, now: datetime) -> Alive:
     return Alive(objects=objects, logs=base.logs, facts=base.facts, missing=base.missing)
 
 
-def storm_facts(scratch: Path, now: datetime) -> Alive:
-    """EC2's facts alone, for the bot."""
-    return alive(Recording(name="storm", folder=SEED), scratch, now)
-
-
 def _pools(objects: tuple[Manifest, ...]) -> Iterator[Manifest]:
     pool = next(o for o in objects if o["kind"] == "NodePool" and o["metadata"]["name"] == "gpu")
     node_class = next(o for o in objects if o["kind"] == "EC2NodeClass")
@@ -272,7 +267,12 @@ def _volume() -> Iterator[Manifest]:
     yield {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "far", "namespace": NAMESPACE, "uid": "pvc-far"},
+        "metadata": {
+            "name": "far",
+            "namespace": NAMESPACE,
+            "uid": "pvc-far",
+            "annotations": {"pv.kubernetes.io/bind-completed": "yes"},
+        },
         "spec": {"volumeName": "far", "storageClassName": ""},
         "status": {"phase": "Bound"},
     }

@@ -89,7 +89,6 @@ class Attending:
             done = await self._deal([(item, alert_of(item.body)) for item in taken])
         finally:
             holding.cancel()
-        self.changed()
         return done
 
     async def _hold(self, ids: Sequence[str]) -> None:
@@ -141,7 +140,8 @@ class Attending:
             await incidents.settle(self._store, _ids(batch))
             return
         news = [item for item in batch.items if not await self._known_edit(item)]
-        await incidents.settle(self._store, [item.id for item in batch.items if item not in news])
+        if len(news) < len(batch.items):
+            await incidents.settle(self._store, [item.id for item in batch.items if item not in news])
         if not news:
             return
         phrases = self._phrases(settings.language)
@@ -224,6 +224,7 @@ class Attending:
             done=tuple(item.id for item in news),
         )
         await incidents.fold(self._store, fold, now, decide)
+        self.changed()
 
     async def _resolved(self, item: Waiting) -> None:
         incident, firing = await incidents.resolve(self._store, item.channel, item.body["fingerprint"], self._clock())

@@ -168,6 +168,8 @@ class FakeKube:
             return status(404, f'{plural} "{more[0]}" not found')
         if more[1:] == ["log"]:
             return self._log(request, f"{namespace}/{more[0]}")
+        if "as=PartialObjectMetadata;" in request.headers.get("Accept", ""):
+            one = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": one["metadata"]}
         return web.json_response(one)
 
     def _serves(self, api_version: str) -> bool:

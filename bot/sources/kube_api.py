@@ -31,6 +31,8 @@ USER_AGENT: Final = f"karpenter-bot/{__version__}"
 JSON: Final = "application/json"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 """Asks for names, labels and owners without specs; a server that cannot do that sends whole objects."""
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+"""The same of one object."""
 
 CALL_SECONDS: Final = 10.0
 CONNECT_SECONDS: Final = 5.0

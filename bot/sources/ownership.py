@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.model.objects import ObjectMeta, OwnerReference
+from bot.sources.kube_api import METADATA
 from bot.sources.owners import Discovery, controller_of, observe_owners
 from bot.sources.reading import OnlyMeta, Reader
 from bot.sources.resources import PODS, is_name
@@ -85,7 +86,9 @@ class Ownership:
         if len(left) > FEW:
             found |= await self._list(reader, namespace, left)
             left = [name for name in left if name not in found]
-        metas = await asyncio.gather(*(reader.one(PODS, OnlyMeta, name, namespace) for name in left[:FEW]))
+        metas = await asyncio.gather(
+            *(reader.one(PODS, OnlyMeta, one, namespace, accept=METADATA) for one in left[:FEW])
+        )
         found |= {one.metadata.name: controller_of(one.metadata) for one in metas if one is not None}
         tops = await self.tops(reader, ((namespace, owner) for owner in found.values() if owner is not None))
         return {name: _owned(name, owner, tops, namespace) for name, owner in found.items()}

@@ -94,10 +94,12 @@ class Reader:
         if gap not in self.missing:
             self.missing.append(gap)
 
-    async def one(self, resource: Resource, kind: type[AnyObject], name: str, namespace: str = "") -> AnyObject | None:
+    async def one(
+        self, resource: Resource, kind: type[AnyObject], name: str, namespace: str = "", *, accept: str = JSON
+    ) -> AnyObject | None:
         """One object; None when it does not exist, and when it could not be read (a gap is noted then)."""
         try:
-            body = await self.get_bytes(resource.path(namespace, name))
+            body = await self.get_bytes(resource.path(namespace, name), accept=accept)
             return decode(decode_json(body), kind)
         except ReadFailed as failure:
             if failure.status != 404:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ class Store:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        # SQLite's own waiting is a lottery, which some of many writers lose for as long as BUSY_MILLISECONDS
+        self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if self.kind == "sqlite" else nullcontext()
 
     @property
     def kind(self) -> str:
@@ -48,10 +50,11 @@ class Store:
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction: all of it is kept when the block ends, none of it when it raises. Raises StoreUnavailable.
 
-        On SQLite it holds the file's one write lock from its beginning, so what it reads stays true until it ends.
+        On SQLite it holds the file's one write lock from its beginning, so what it reads stays true until it ends; writers
+        of this process wait for it in the order in which they came.
         """
         with _spoken():
-            async with self._engine.execution_options(writing=True).begin() as connection:
+            async with self._turn, self._engine.execution_options(writing=True).begin() as connection:
                 yield connection
 
     async def close(self) -> None:
