@@ -259,8 +259,9 @@ def batches(
         own = _of(one, (owned or {}).get((item.channel, one.cluster, one.namespace), {}))
         about = workloads(one, own)
         named = about or one.node or one.nodeclaim or one.nodepool or one.namespace
-        key = (item.channel, alert.question, one.cluster, one.namespace, about, one.node, one.nodeclaim, one.nodepool)
-        key += ("" if named else alert.alertname, item.id if item.body.get("text") else "")
+        place = (item.channel, alert.question, one.cluster, one.namespace, about)
+        own_name = "" if named else alert.alertname
+        key = (*place, one.node, one.nodeclaim, one.nodepool, own_name, item.id if item.body.get("text") else "")
         found.setdefault(key, []).append((item, alert))
         owners[key] = {**owners.get(key, {}), **own}
     return [

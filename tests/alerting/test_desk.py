@@ -226,7 +226,7 @@ async def test_a_name_that_is_left_tells_of_its_events_its_owner_and_who_waits(t
 async def test_a_node_is_found_by_what_senders_call_it_with_what_runs_on_it(tmp_path: Path) -> None:
     daemons = thing("apps/v1", "DaemonSet", "fluent-bit", "train")
     name = "ip-10-0-0-1.ec2.internal"
-    on_it = {"spec": {"nodeName": name}, "phase": "Running"}
+    on_it: dict[str, Any] = {"spec": {"nodeName": name}, "phase": "Running"}
     objects = [
         *OWNERS,
         daemons,

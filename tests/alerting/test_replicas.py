@@ -13,8 +13,8 @@ import pytest
 from bot.alerting import Alerting, AlertThreads, attending
 from bot.app import wall_clock
 from bot.slack.serving import Behind, Door, opened
-from bot.store import Store, open_store, outbox
-from bot.store.incidents import INBOX, take
+from bot.store import Store, open_store
+from bot.store.incidents import INBOX, INCIDENTS, take
 from tests.alerting.scene import Clusters, Moving, explain, pod_alert, posted, quiet, replied, replies
 from tests.alerts import firing, layouts
 from tests.fakes.slack import FakeSlack
@@ -95,7 +95,7 @@ async def test_a_replica_that_dies_while_it_posts_posts_once(slack: FakeSlack, p
             [reply] = await replied(slack, HEADLINE)
         async with one.writing() as connection:  # as it was between the post and the note of it
             lost = {"shown": 0, "message_ts": "", "posting_since": wall_clock() - timedelta(seconds=5)}
-            await connection.execute(outbox.INCIDENTS.update().values(**lost))
+            await connection.execute(INCIDENTS.update().values(**lost))
         clock.ahead(60)
         async with replica(slack, two, Clusters(), clock):
             await slack.wait_for(lambda s: [c for c in s.calls if c.method == "chat.update"], timeout=20)

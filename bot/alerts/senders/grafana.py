@@ -25,8 +25,8 @@ _SECTION: Final = re.compile(r"^\*{1,2}(?:Firing|Resolved)\*{1,2}\s*$", re.MULTI
 
 def is_alert(message: Message) -> bool:
     """Its footer, name or links, and a status in the title (or its Firing/Resolved sections)."""
-    its = named(message, _NAME) or any_match(_FOOTER, message.at("footer", "context"))
-    its = its or (linked(message, _LINKS) and not named(message, _OTHERS))
+    own = named(message, _NAME) or any_match(_FOOTER, message.at("footer", "context")) is not None
+    its = own or (linked(message, _LINKS) and not named(message, _OTHERS))
     shaped = any_match(_TITLE, message.headings) or any_match(_SECTION, message.at("body", "text"))
     return bool(its and shaped)
 
