@@ -15,6 +15,7 @@ from bot.config import ClusterConfig, Config
 from bot.overview import Overview, overview
 from bot.playbooks import Playbooks, render, render_explanation
 from bot.playbooks.focus import focused
+from bot.remembering import Memory
 from bot.slack.blocks import Message
 from bot.slack.explain_this import Explained, Explaining, ExplainThis
 from bot.slack.floor import Floor, Part, Payload
@@ -71,7 +72,7 @@ class People:
         if alert is None or alert.question is None or alert.sender == PASTE:
             return None
         phrases = floor.phrases(await floor.language_of(asker.user))
-        asking = Asking(DeskClusters(self._config, self._desk), floor.in_time)
+        asking = Asking(DeskClusters(self._config, self._desk, self._playbooks, Memory(self._store)), floor.in_time)
         try:
             return (await asking.ask(alert.question, alert.subject, asker, phrases)).message
         except LookupFailed as failed:

@@ -50,11 +50,13 @@ class Asking:
         phrases: Phrases,
         owned: Mapping[str, Owned] | None = None,
     ) -> Found:
-        """The answer to an alert; `owned`: the owners of its pods, as far as they are known. Raises LookupFailed."""
+        """The answer to an alert; `owned`: the owners of its pods, None where nobody has asked. Raises LookupFailed."""
         cluster = self._clusters.resolve(subject.cluster, asker.channel)
         if cluster is None:
             facts = {"asked": subject.cluster, "known": self._clusters.names}
             raise LookupFailed("unknown-cluster", facts, again=False)
+        if owned is None and question is Question.WHY_POD and len(subject.pods) > 1:
+            owned = await self.owners(cluster, subject.namespace, subject.pods)
         if question is Question.WHY_NODE and (subject.node or subject.nodeclaim):
             return await self._node(cluster, subject, phrases)
         if question is Question.NODEPOOL:
