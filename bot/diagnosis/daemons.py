@@ -60,13 +60,14 @@ class Daemons:
 
 
 def daemon_pods(world: World) -> tuple[DaemonPod, ...]:
-    """Every DaemonSet's pod as written, in the World's order."""
+    """Every DaemonSet's pod as written, in the API server's order: the first of a sum gives it its format."""
     newest: dict[str, Pod] = {}
     for pod in world.pods:
         for owner in pod.metadata.owner_references:
             if owner.controller and owner.kind == "DaemonSet" and _later(pod, newest.get(owner.uid)):
                 newest[owner.uid] = pod
-    return tuple(_daemon_pod(world, d, newest.get(d.metadata.uid)) for d in world.daemon_sets)
+    listed = sorted(world.daemon_sets, key=lambda d: (d.metadata.namespace, d.metadata.name))
+    return tuple(_daemon_pod(world, d, newest.get(d.metadata.uid)) for d in listed)
 
 
 def _later(pod: Pod, known: Pod | None) -> bool:
