@@ -22,6 +22,7 @@ _ASSIGNED: Final = re.compile(
     r"(?P<name>[A-Za-z_][\w./-]{1,60})\"?\s*(?:=~?|:)\s*(?P<value>\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|[\w./@-]+)"
 )
 _DOTTED: Final = re.compile(r"^[•●▪◦○]\s*(?P<name>[\w./-]{1,60})\s+`(?P<value>[^`\n]+)`")
+_COLUMNS: Final = re.compile(r"^`(?P<name>[\w./-]{1,60})`\s+`?(?P<value>[^`\s]+)`?$")
 _HEADED: Final = re.compile(r"^[\s•●]*\*(?P<name>[^*\n]{1,60}?):?\*:?[ \t]*\n(?P<value>.+)", re.DOTALL)
 _SECTION: Final = re.compile(
     r"^\W*(?:\d+\s+)?(?:alerts?\s+)?(?P<state>firing|resolved|발생|해제|해결)\W*(?:alerts?)?\W*(?:\(?\d+\)?)?\W*$",
@@ -104,7 +105,7 @@ def _line(labels: Labels, line: str) -> None:
 
 
 def _pairs(line: str) -> Iterator[tuple[str, str]]:
-    dotted = _DOTTED.match(line.strip())
+    dotted = _DOTTED.match(line.strip()) or _COLUMNS.match(line.strip())
     if dotted is not None:
         yield dotted["name"], dotted["value"]
         return

@@ -5,10 +5,10 @@ from typing import Final
 
 _ALIASES: Final[dict[str, str]] = {
     "cluster": "cluster cluster_name clustername kube_cluster kube_cluster_name k8s_cluster k8s_cluster_name eks_cluster "
-    "eks_cluster_name kubernetes_cluster kubernetes_cluster_name cluster_id clusterid 클러스터 クラスタ クラスター 集群 集群名称 "
+    "eks_cluster_name kubernetes_cluster kubernetes_cluster_name cluster_id clusterid 클러스터 클러스터명 클러스터_이름 クラスタ クラスター クラスタ名 クラスター名 集群 集群名 集群名称 "
     "叢集 אשכול קלאסטר кластер العنقود الكلستر كلستر الكتلة المجموعة clúster grappe klaster küme",
     "namespace": "namespace ns kube_namespace kube_ns k8s_namespace k8s_namespace_name kubernetes_namespace "
-    "kubernetes_namespace_name namespace_name 네임스페이스 이름공간 ネームスペース 名前空間 命名空间 命名空間 名称空间 "
+    "kubernetes_namespace_name namespace_name 네임스페이스 네임스페이스명 이름공간 ネームスペース ネームスペース名 名前空間 名前空間名 命名空间 命名空間 名称空间 "
     "namensraum espace_de_noms espacio_de_nombres espaço_de_nomes spazio_dei_nomi пространство_имен пространство_имён "
     "неймспейс מרחב_שמות مساحة_الأسماء مساحة_الاسم مساحة_أسماء فضاء_الأسماء النطاق",
     "pod": "pod pod_name podname kube_pod kube_pod_name k8s_pod k8s_pod_name kubernetes_pod kubernetes_pod_name 파드 파드명 "

@@ -1,7 +1,7 @@
 """Alerts in the layouts of templates that others have published, beside the senders' own defaults.
 
 Each generator names its source. Values are invented. They are read by nobody's special case: what is common to them (a status,
-labels with names, a name like an alert's) must be enough. `HELD_BACK` was left aside while the recognisers were written.
+labels with names, a name like an alert's) must be enough. `HELD_BACK`: what was left aside for a first look (see recognition.py).
 """
 
 from __future__ import annotations
