@@ -70,7 +70,7 @@ class FollowedPlaybooks:
     def _take(self, texts: Mapping[str, str]) -> None:
         """Takes what can speak; for what cannot, its last version that could."""
         shelf = read_playbooks(self._shipped, texts)
-        wrong = tuple(problem for problem in unusable(shelf) if problem.file in texts)
+        wrong = unusable(shelf, texts)
         broken = {problem.file for problem in wrong}
         best = {name: self._good.get(name) if name in broken else text for name, text in texts.items()}
         self._good = {name: text for name, text in best.items() if text is not None}

@@ -1,6 +1,6 @@
 """Everything that can be wrong with playbooks, found without a cluster: `karpenter-bot playbooks check`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -35,16 +35,15 @@ def check_playbooks(playbooks: Playbooks) -> tuple[Problem, ...]:
     return tuple(sorted(set(found)))
 
 
-def unusable(playbooks: Playbooks) -> tuple[Problem, ...]:
-    """The problems for which a file cannot speak at all: its front matter, its template, a sentence that does not render."""
-    found = [*playbooks.problems]
+def unusable(playbooks: Playbooks, files: Container[str]) -> tuple[Problem, ...]:
+    """Why some of these files cannot speak at all: front matter, a template, a sentence that does not render."""
+    found = [problem for problem in playbooks.problems if problem.file in files]
     for page in playbooks.pages:
-        found += _page(page, playbooks.phrases(page.language))
+        found += _page(page, playbooks.phrases(page.language)) if page.file in files and page.own else ()
     for language, known in playbooks.sentences.items():
         phrases = playbooks.phrases(language)
-        for key, sentences in known.items():
-            for sentence in sentences:
-                found += _sentence(sentence, SENTENCES.get(key, _open_example(key)), phrases)
+        for sentence in (one for sentences in known.values() for one in sentences if one.file in files):
+            found += _sentence(sentence, SENTENCES.get(sentence.key, _open_example(sentence.key)), phrases)
     return tuple(sorted(set(found)))
 
 

@@ -29,13 +29,14 @@ def render_funnel(diagnosis: Diagnosis, phrases: Phrases) -> RenderedFunnel | No
     if pool is None:
         return None
     steps = _steps(pool, phrases)
-    said = ", ".join(
-        f"{left:,} {name}" if index == 0 else f"{name} {left:,}" for index, (name, left) in enumerate(steps)
+    said = " → ".join(
+        f"{phrases.number(left)} {name}" if index == 0 else f"{name} {phrases.number(left)}"
+        for index, (name, left) in enumerate(steps)
     )
     return RenderedFunnel(
         nodepool=pool.name,
         steps=steps,
-        said=phrases.line("funnel.text", name=pool.name, steps=said.replace(", ", " → ")),
+        said=phrases.line("funnel.text", name=pool.name, steps=said),
     )
 
 

@@ -26,13 +26,14 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """Values over time; `categories` are the labels along the time axis, at most 20."""
+    """Values over time; `categories` are the labels along the time axis, at most 20. `bars`: one series, a bar a category."""
 
     title: str
     y_label: str
     x_label: str
     categories: tuple[str, ...]
     series: tuple[Series, ...]
+    bars: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,7 +139,7 @@ class Exchange:
                     content=picture,
                     filename="chart.png",
                     title=chart.title,
-                    alt_txt=f"{chart.title}; {chart.y_label}",
+                    alt_txt=_alternative(chart),
                     channel=self._place.channel,
                     thread_ts=self._place.thread_ts or self._ts or None,
                 ),
@@ -249,6 +249,15 @@ class Exchange:
                 raise Refused("response_url", next(words, f"HTTP {response.status_code}"), passing=passing)
 
         self._charted = has_chart(await in_some_form(message, send))
+
+
+def _alternative(chart: Chart) -> str:
+    """A picture in words, for who cannot see it: the bars one by one, of lines what they are about (1,000 characters)."""
+    if not chart.bars:
+        return f"{chart.title}; {chart.y_label}"
+    (series,) = chart.series
+    told = (f"{name} {value:,.0f}" for name, value in zip(chart.categories, series.values, strict=True))
+    return f"{chart.title}: {', '.join(told)}"[:1_000]
 
 
 async def in_some_form(message: Message, send: Callable[[Message], Awaitable[object]]) -> Message:

@@ -7,6 +7,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.playbooks import Phrases, Rendered
 from bot.playbooks.funnel import RenderedFunnel
+from bot.playbooks.sheet import Chart, Series
 from bot.slack.blocks import SHOW_FUNNEL, Message, error, notice
 from bot.slack.budget import Block, text_object
 from bot.slack.exchange import Exchange, Place
@@ -52,12 +53,29 @@ class Funnels(Part):
         rendered = await self._kept.evidence(answer_id, language)
         if rendered is None or rendered.funnel is None:
             await exchange.tell(error("evidence-gone", phrases))
-        else:
-            await exchange.answer(funnel_message(rendered.funnel, phrases))
+            return
+        # a picture's words are Latin letters (`pictures`); in English the names of its bars are
+        english = await self._kept.evidence(answer_id, "en")
+        drawn = english.funnel if english and english.funnel else rendered.funnel
+        picture = _picture(drawn, self._floor.phrases("en"))
+        await exchange.answer(funnel_message(rendered.funnel, phrases, picture))
 
 
-def funnel_message(funnel: RenderedFunnel, phrases: Phrases) -> Message:
-    """The chart and its sentence; where a workspace takes no charts, the sentence alone is sent (`dialogs.simpler`)."""
+def _picture(funnel: RenderedFunnel, phrases: Phrases) -> Chart:
+    """What is drawn where the workspace takes no chart."""
+    steps = funnel.steps[:_CATEGORIES]
+    return Chart(
+        title=f"{phrases.text('funnel.title')} · {funnel.nodepool}",
+        y_label="",
+        x_label="",
+        categories=tuple(name for name, _ in steps),
+        series=(Series(name=phrases.text("funnel.title"), values=tuple(float(left) for _, left in steps)),),
+        bars=True,
+    )
+
+
+def funnel_message(funnel: RenderedFunnel, phrases: Phrases, picture: Chart | None = None) -> Message:
+    """The chart and its sentence; where a workspace takes no charts, the sentence and `picture` as a PNG below it."""
     steps = funnel.steps[:_CATEGORIES]
     title = f"{phrases.text('funnel.title')} · {funnel.nodepool}"
     chart: Block = {
@@ -75,4 +93,4 @@ def funnel_message(funnel: RenderedFunnel, phrases: Phrases) -> Message:
         },
     }
     words: Block = {"type": "context", "elements": [text_object(funnel.said)]}
-    return Message(text=notice([funnel.said], phrases), blocks=(chart, words))
+    return Message(text=notice([funnel.said], phrases), blocks=(chart, words), chart=picture)

@@ -33,10 +33,29 @@ Point = tuple[float, float]
 def drawn(chart: Chart) -> bytes:
     """The chart as a PNG of 1200 x 900 pixels."""
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
-    _Drawing(ImageDraw.Draw(image), chart).draw()
+    (_bars if chart.bars else _lines)(ImageDraw.Draw(image), chart)
     out = BytesIO()
     image.save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+def _lines(canvas: ImageDraw.ImageDraw, chart: Chart) -> None:
+    _Drawing(canvas, chart).draw()
+
+
+def _bars(canvas: ImageDraw.ImageDraw, chart: Chart) -> None:
+    """A bar a category from above to below, its name before it and its value behind: short bars are read by their figures."""
+    font, small = ImageFont.load_default(_TEXT), ImageFont.load_default(_TEXT * 0.85)
+    canvas.text((60, 30), _latin(chart.title), fill=_INK, font=font)
+    (series,) = chart.series
+    most, step = max((*series.values, 1.0)), min((HEIGHT - _TOP - 40) / max(len(series.values), 1), 90.0)
+    left, right = 430, WIDTH - 190
+    for index, (name, value) in enumerate(zip(chart.categories, series.values, strict=True)):
+        top = _TOP + index * step
+        canvas.text((left - 20, top + step / 2), _latin(name), fill=_INK, font=small, anchor="rm")
+        end = left + max((right - left) * value / most, 3)
+        canvas.rectangle((left, top + step * 0.15, end, top + step * 0.85), fill=_COLOURS[0] if value else _COLOURS[1])
+        canvas.text((end + 14, top + step / 2), f"{value:,.0f}", fill=_INK, font=small, anchor="lm")
 
 
 class _Drawing:

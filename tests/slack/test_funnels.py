@@ -58,6 +58,9 @@ async def test_the_funnel_comes_into_the_thread_once(stage: Stage, lacking: froz
     (shown,) = await slack.wait_for(lambda s: s.workspace.replies(answer.channel, answer.ts), timeout=60)
     assert "6,032 in all → arch 4,360 → instance-category 360 → instance-type 8 → gpu 0" in shown.text
     kinds = {block["type"] for block in shown.blocks}
+    if lacking:  # then it is drawn, below the words
+        pictures = await slack.wait_for(lambda s: [f for f in s.workspace.files.values() if f.shared], timeout=60)
+        assert pictures[-1].content.startswith(b"\x89PNG")
     assert ("data_visualization" in kinds) is (not lacking)
     answer.deleted = True
     assert not slack.violations
