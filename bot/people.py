@@ -71,7 +71,7 @@ class People:
         alert = recognise(event)
         if alert is None or alert.question is None or alert.sender == PASTE:
             return None
-        phrases = floor.phrases(await floor.language_of(asker.user))
+        phrases = floor.phrases(await floor.language_of(asker.user, asker.channel))
         asking = Asking(DeskClusters(self._config, self._desk, self._playbooks, Memory(self._store)), floor.in_time)
         try:
             return (await asking.ask(alert.question, alert.subject, asker, phrases)).message

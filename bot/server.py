@@ -339,6 +339,7 @@ async def built(
                 parts=(Housekeeping(store, clock), *parts(bot), digest, leading),
                 watch=operations.watch(config, store, desk, tokens),
                 handover=Handover(book),
+                languages=playbooks.languages,
             )
         finally:
             preparing.cancel()
@@ -373,6 +374,10 @@ def run(file: str) -> int:
     start_logging(config.log_level, config.log_format)
     start_tracing(__version__)
     playbooks = FollowedPlaybooks([str(folder) for folder in config.playbooks])
+    if config.language not in playbooks.languages:
+        there = ", ".join(playbooks.languages)
+        print(f"karpenter-bot: language: no playbooks in {config.language!r}; there are: {there}", file=sys.stderr)
+        return 2
     try:
         asyncio.run(serve(config, playbooks, api_url=os.environ.get("SLACK_API_URL"), tokens=tokens))
     except (serving.CannotServe, StoreUnavailable) as error:

@@ -5,7 +5,7 @@ them, `endings` looks after them, `receiver` takes Alertmanager's webhook, `sett
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from bot.alerting.settings import ChannelSettings, SettingRefusedError, changed
 from bot.app import Clock
 from bot.slack.blocks import note
 from bot.slack.floor import LOG, Floor, Part, Payload
-from bot.slack.questions import Ask
+from bot.slack.questions import LANGUAGES, Ask
 from bot.slack.services import Asker, Failed, Shown
 from bot.store import Store, incidents, outbox
 
@@ -63,8 +63,9 @@ class AlertThreads(Part):
             self._receiver = Receiver(given.store, given.token, given.channel, given.clock)
 
     def register(self, app: AsyncApp, floor: Floor) -> None:  # noqa: ARG002 (no listeners of its own)
-        """Remembers the workspace."""
+        """Remembers the workspace; from now on what a channel has set decides the language of what all of it reads."""
         self._floor = floor
+        floor.prefer_in = self._language_in
 
     def routes(self, router: web.UrlDispatcher) -> None:
         """Alertmanager's webhook, where a token and a channel are set."""
@@ -135,13 +136,19 @@ class AlertThreads(Part):
         given = [*ask.words, *(("clusters", ask.cluster) if ask.cluster else ())]
         given += ["namespaces", ask.namespace] if ask.namespace else []
         try:
-            new = changed(current, given, self._given.clock())
+            new = changed(current, given, self._given.clock(), self._languages())
         except SettingRefusedError as refused:
             return Failed(code="bad-setting", facts={"asked": str(refused)})
         if new != current:
             await outbox.write_settings(store, asker.channel, new.as_json())
         lines = phrases.lines("alert.settings", settings=new.as_json(), changed=new != current)
         return Shown(message=note(lines, phrases), discreet=True)
+
+    async def _language_in(self, channel: str) -> str:
+        return ChannelSettings.read(await outbox.read_settings(self._given.store, channel)).language
+
+    def _languages(self) -> Sequence[str]:
+        return self._floor.custom.languages if self._floor else LANGUAGES
 
     def _phrases(self, language: str) -> Any:  # noqa: ANN401
         assert self._floor is not None  # noqa: S101 (registered before anybody can ask)

@@ -1,7 +1,7 @@
 """What a channel has set: kept as plain data in the store, changed by `/karpenter settings`."""
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any, Final
@@ -108,7 +108,12 @@ class ChannelSettings:
         return None if wanted is not None and due < wanted else due.astimezone(now.tzinfo)
 
 
-def changed(settings: ChannelSettings, words: Sequence[str], now: datetime | None = None) -> ChannelSettings:
+def changed(
+    settings: ChannelSettings,
+    words: Sequence[str],
+    now: datetime | None = None,
+    languages: Collection[str] = LANGUAGES,
+) -> ChannelSettings:
     """What `settings KEY VALUE ...` makes of them; no words change nothing. `now`: from when a digest is wanted.
 
     Raises SettingRefusedError.
@@ -124,7 +129,7 @@ def changed(settings: ChannelSettings, words: Sequence[str], now: datetime | Non
     if key in ("clusters", "namespaces"):
         return replace(settings, **{key: _names(values)})  # type: ignore[arg-type]
     if key == "language":
-        return replace(settings, language=_language(values))
+        return replace(settings, language=_language(values, languages))
     if key == "digest":
         return _digest(settings, values, now)
     return _quiet(settings, values)
@@ -158,11 +163,11 @@ def _names(values: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _language(values: Sequence[str]) -> str:
+def _language(values: Sequence[str], languages: Collection[str]) -> str:
     wanted = values[0].lower()
     if wanted in _NOTHING:
         return ""
-    if wanted not in LANGUAGES:
+    if wanted not in languages:
         raise SettingRefusedError(values[0])
     return wanted
 

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -10,7 +11,15 @@ if TYPE_CHECKING:
     from bot.app import Place
     from bot.config import Config
 
-LANGUAGES: Final = ("en", "ko")
+
+def _languages() -> tuple[str, ...]:
+    """The languages that ship: the folders of playbooks, named without what reading them takes."""
+    inside = Path(str(files("bot"))) / "_playbooks"
+    root = inside if inside.is_dir() else Path(__file__).parents[2] / "playbooks"
+    return tuple(sorted(folder.name for folder in root.iterdir() if folder.is_dir() and folder.name[:1] not in "._"))
+
+
+LANGUAGES: Final = _languages()
 
 
 class UsageError(Exception):

@@ -21,6 +21,7 @@ from bot.config.values import (
     channels,
     flag,
     folders,
+    language,
     listen,
     namespaces,
     number,
@@ -160,7 +161,7 @@ _WAYS: Final = {"inCluster": ("inCluster",), "eks": ("eks",), "a context": ("con
 SECTIONS: Final = {"slack": SlackConfig, "store": StoreConfig, "approvals": ApprovalsConfig, "alerts": AlertsConfig}
 """The settings with a dot in their name, by what stands before it; each section is a frozen dataclass."""
 SETTINGS: Final[Mapping[str, Callable[[Value], Value]]] = {
-    "language": one_of("en", "ko"),
+    "language": language,
     "logLevel": one_of("debug", "info", "warning", "error"),
     "logFormat": one_of("text", "json"),
     "karpenterNamespaces": namespaces,

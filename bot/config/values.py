@@ -23,6 +23,14 @@ def text(value: Value) -> str:
     return str(value).strip()
 
 
+def language(value: Value) -> str:
+    """A language's code; whether there are playbooks in it is seen when they are read."""
+    written = text(value).lower()
+    if not re.fullmatch(r"[a-z]{2,3}", written):
+        raise ValueError(f"must be a language's code, such as en or ko, not {written!r}")
+    return written
+
+
 def one_of(*allowed: str) -> Callable[[Value], str]:
     """One of these words, in small letters."""
 

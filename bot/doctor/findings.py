@@ -29,7 +29,7 @@ class Finding:
 
     def advice(self, language: str) -> str:
         """What to do about it; empty when it is in order."""
-        return FIXES[language][self.fix].format_map(self.facts) if self.fix else ""
+        return FIXES.get(language, FIXES["en"])[self.fix].format_map(self.facts) if self.fix else ""
 
     def as_json(self, language: str) -> dict[str, Json]:
         """One entry of `-o json`."""

@@ -81,13 +81,16 @@ class ExplainThis(Part):
     async def on_ask(self, ack: AsyncAck, body: Payload) -> None:
         """ "Why ...?" below an explanation: one more answer in the thread."""
         await ack()
-        asked, place = parse_command(str(body["actions"][0].get("value", ""))), clicked(body)
+        asked, place = (
+            parse_command(str(body["actions"][0].get("value", "")), self._floor.custom.languages),
+            clicked(body),
+        )
         if isinstance(asked, Why):
             anew = replace(place, ts="", response_url="", replaces=False)
             await self._floor.begin(anew, lambda exchange: self._ask(exchange, anew, asked, self._floor))
 
     async def _answer(self, exchange: Exchange, place: Place, event: Payload, floor: Floor) -> None:
-        language = await floor.language_of(exchange.user)
+        language = await floor.language_of(exchange.user, place.channel)
         phrases = floor.phrases(language)
         if not await floor.may_ask(exchange, phrases):
             return
@@ -97,7 +100,7 @@ class ExplainThis(Part):
             await exchange.answer(alert)
             return
         text = message_text(event)
-        asked = parse_command(text) if len(text) <= _QUESTION else None
+        asked = parse_command(text, floor.custom.languages) if len(text) <= _QUESTION else None
         if isinstance(asked, Why):
             await self._ask(exchange, place, replace(asked, language=language), floor)
             return

@@ -39,11 +39,12 @@ _LOOKUP: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Custom:
-    """How this bot answers. `seconds` for one answer, `at_once` answers in work."""
+    """How this bot answers. `seconds` for one answer, `at_once` answers in work; `languages` that it has words in."""
 
     language: str = "en"
     seconds: float = 25.0
     at_once: int = 4
+    languages: tuple[str, ...] = LANGUAGES
 
 
 class Speaker(Protocol):
@@ -85,6 +86,8 @@ class Floor:
         self.turns = asyncio.Semaphore(custom.at_once)
         self.prefer: Callable[[str], Awaitable[str]] | None = None
         """What a person chose for themselves ("" nothing); a part that keeps such choices sets it."""
+        self.prefer_in: Callable[[str], Awaitable[str]] | None = None
+        """What a channel has set ("" nothing); a part that keeps channels' settings sets it."""
         self._speaker = speaker
 
     def phrases(self, language: str = "") -> Phrases:
@@ -103,8 +106,19 @@ class Floor:
                 await exchange.tell(error("busy", self.phrases()))
             await self._done(question_id)
 
-    async def language_of(self, user: str) -> str:
-        """The person's own language where we speak it, else the configured one."""
+    async def language_of(self, user: str, channel: str = "") -> str:
+        """The language that the channel has set (for what all of it reads), else the person's own where we speak it, else
+        the configured one.
+        """
+        if channel and self.prefer_in:
+            try:
+                async with asyncio.timeout(_LOOKUP):
+                    here = await self.prefer_in(channel)
+            except Exception as error:  # as below
+                LOG.info("the language of a channel is not known: %s", type(error).__name__)
+            else:
+                if here in self.custom.languages:
+                    return here
         known = self.languages.get(user)
         if known is not None:
             return known
@@ -113,7 +127,7 @@ class Floor:
             async with asyncio.timeout(_LOOKUP):
                 spoken = await self.prefer(user) if self.prefer else ""
                 spoken = spoken or (await locale_of(self.client, user)).partition("-")[0].lower()
-            kept, language = _LANGUAGE_KEPT, spoken if spoken in LANGUAGES else language
+            kept, language = _LANGUAGE_KEPT, spoken if spoken in self.custom.languages else language
         except Exception as error:  # a store or a Slack that does not answer costs the language, not the answer
             LOG.info("the language of a person is not known: %s", type(error).__name__)
         self.languages.put(user, language, seconds=kept)

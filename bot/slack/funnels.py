@@ -45,10 +45,10 @@ class Funnels(Part):
         thread = message.get("thread_ts") or message.get("ts") or ""
         place = Place(channel=at.channel, user=at.user, thread_ts=thread if at.ts else "", response_url=at.response_url)
         if not self._floor.seen.again("funnel", answer_id, thread):
-            await self._floor.begin(place, lambda exchange: self._show(exchange, answer_id))
+            await self._floor.begin(place, lambda exchange: self._show(exchange, answer_id, place.channel))
 
-    async def _show(self, exchange: Exchange, answer_id: str) -> None:
-        language = await self._floor.language_of(exchange.user)
+    async def _show(self, exchange: Exchange, answer_id: str, channel: str) -> None:
+        language = await self._floor.language_of(exchange.user, channel)
         phrases = self._floor.phrases(language)
         rendered = await self._kept.evidence(answer_id, language)
         if rendered is None or rendered.funnel is None:

@@ -96,7 +96,10 @@ class Home(Part):
     async def on_ask(self, ack: AsyncAck, body: Payload) -> None:
         """ "Why?" beside a workload; answered in the direct message, for a tab has no place for it."""
         await ack()
-        user, asked = body["user"]["id"], parse_command(str(body["actions"][0].get("value", "")))
+        user, asked = (
+            body["user"]["id"],
+            parse_command(str(body["actions"][0].get("value", "")), self._floor.custom.languages),
+        )
         if isinstance(asked, Why):
             place = Place(channel=user, user=user)
             await self._floor.begin(place, lambda exchange: self._answer(exchange, asked))

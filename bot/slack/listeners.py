@@ -218,8 +218,8 @@ class Listeners:
 
     async def _hear(self, exchange: Exchange, place: Place, asked: Asked, *, counted: bool) -> None:
         """Understands and answers. `counted`: the person's allowance was looked at."""
-        heard, command = parse_command(asked.text), asked.command
-        language = heard.language or await self.floor.language_of(exchange.user)
+        heard, command = parse_command(asked.text, self.floor.custom.languages), asked.command
+        language = heard.language or await self.floor.language_of(exchange.user, place.channel)
         phrases = self.floor.phrases(language)
         asker = Asker(user=place.user, channel=place.channel, thread_ts=place.thread_ts)
         match heard:
@@ -237,7 +237,7 @@ class Listeners:
                     await self._ask(exchange, replace(heard, language=language), asker, phrases)
 
     async def _pick(self, exchange: Exchange, place: Place, value: str, ts: str) -> None:
-        picked = parse_command(value)
+        picked = parse_command(value, self.floor.custom.languages)
         phrases = self.floor.phrases(picked.language)
         if not isinstance(picked, Why) or not await self.floor.may_ask(exchange, phrases):
             return

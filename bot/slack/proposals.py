@@ -146,7 +146,7 @@ class Proposals(Part):
 
     async def _propose(self, exchange: Exchange, token: str, asker: Asker, trigger: str) -> None:
         client = self._floor.client
-        language = await self._floor.language_of(exchange.user)
+        language = await self._floor.language_of(exchange.user, asker.channel)
         phrases = self._floor.phrases(language)
         view_id = await open_modal(client, trigger, note_modal([phrases.line("approvals.loading")], phrases))
         found = await self._floor.in_time(self._changes.propose(token, asker, language))

@@ -6,7 +6,7 @@ undone before words are looked at.
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
@@ -17,6 +17,7 @@ _SHOWN: Final = 200
 
 Language = str
 LANGUAGES: Final = ("en", "ko")
+"""Those that ship; who has the playbooks says which there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,14 +177,15 @@ class _Words:
     wrong: tuple[str, str, str] | None = None
 
 
-def parse_command(text: str) -> Command:
+def parse_command(text: str, languages: Collection[str] = LANGUAGES) -> Command:
     """Reads `why POD`, `why NAMESPACE/POD`, `-n`, `--cluster`, `--lang`, `help`, also after a mention, also in Korean.
 
-    No text at all asks for help.
+    No text at all asks for help. `languages`: the codes that `--lang` takes.
     """
     whole = " ".join(_tokens(text))
     words = _words(whole.split())
-    language = _LANGUAGE_WORDS.get(words.options.get("language", "").lower()[:8].split("-")[0], "")
+    spoken = words.options.get("language", "").lower()[:8].split("-")[0]
+    language = _LANGUAGE_WORDS.get(spoken, spoken if spoken in languages else "")
     if words.wrong:
         code, wrong, near = words.wrong
         return NotUnderstood(code=code, text=wrong[:_SHOWN], did_you_mean=near, language=language)

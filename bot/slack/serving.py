@@ -29,6 +29,7 @@ from bot.slack.floor import Custom, Floor, Part, Self
 from bot.slack.handover import Handover
 from bot.slack.keys import Entrance, Keys
 from bot.slack.listeners import SCOPES, Listeners
+from bot.slack.questions import LANGUAGES
 from bot.slack.services import Services, Verb
 from bot.telemetry.logs import Redacting
 from bot.telemetry.measures import state, took
@@ -230,6 +231,8 @@ class Behind:
     parts: Sequence[Part] = ()
     watch: Watch = field(default_factory=Watch)
     handover: Handover | None = None
+    languages: Sequence[str] = LANGUAGES
+    """The languages that `services` has words in."""
 
 
 @asynccontextmanager
@@ -254,7 +257,12 @@ async def opened(settings: Settings, behind: Behind, *, api_url: str | None = No
         )
         app, me = await _bolt(client, slack.signing_secret, logger)
         app.error(_on_error)
-        custom = Custom(language=settings.language, seconds=slack.answer_seconds, at_once=slack.answers_at_once)
+        custom = Custom(
+            language=settings.language,
+            seconds=slack.answer_seconds,
+            at_once=slack.answers_at_once,
+            languages=tuple(behind.languages),
+        )
         floor = Floor(client, behind.services, custom, me=me, handover=behind.handover)
         listeners = Listeners(floor, behind.services, verbs=behind.verbs, parts=behind.parts)
         listeners.register(app)

@@ -1,16 +1,24 @@
 """The playground in a real Chromium: asked, answered, looked into, by mouse, by keyboard and by screen reader."""
 
+import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from PIL import Image
+from playwright.async_api import Browser, Page, expect
 
+from bot.playground import clusters
 from bot.playground.slack import Message, check_message, check_view, scene
 from bot.playground.slack.limits import BLOCKS, SURFACES
 from bot.playground.slack.views import open_view
+from bot.playground.stage import Setting, Stage
+from bot.playground.web import served
+from bot.reloading import FollowedPlaybooks
 from tests.playground.conftest import Playground
 from tests.playground.gallery import MESSAGES, MODAL
+from tests.playground.screenshots import taken
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SEED = "g6e.8xlarge has 1 EFA interface, you asked for 8."
@@ -208,3 +216,35 @@ async def test_approve_is_pressed_and_the_thread_follows_the_change(playground: 
     await expect(thread.get_by_text("simulated").first).to_be_visible()
     await expect(thread.get_by_text("Node ready after")).to_be_visible()
     await show(page, "seed-efa-8-on-g6e-8xlarge")
+
+
+async def test_a_page_of_ones_own_is_seen_as_soon_as_it_is_saved(tmp_path: Path, browser: Browser) -> None:
+    folder = tmp_path / "en"
+    folder.mkdir()
+    recordings = clusters.recordings(clusters.shipped() / "gpu-16-on-p4d")
+    setting = Setting(recordings=recordings, playbooks=FollowedPlaybooks([str(tmp_path)]))
+    async with Stage(setting) as stage, served(stage) as address:
+        page = await browser.new_page()
+        await page.goto(address)
+        await page.wait_for_selector("body[data-ready=true]", timeout=60_000)
+        await page.get_by_role("button", name="Playbook preview").click()
+        preview = page.get_by_label("Messages")
+        await expect(preview).to_contain_text("p4d.24xlarge has 8 GPUs, you asked for 16.")
+        cause = "gpu-count-exceeds-instance"
+        front = f"---\nid: {cause}\ntitle: Mine\nfor: [{cause}]\n---\n"
+        own = folder / f"{cause}.md.j2"
+        own.write_text(f"{front}{{% block headline %}}*Ask Minji.*{{% endblock %}}\n")
+        await expect(preview).to_contain_text("Ask Minji.")
+        own.write_text(f"{front}{{% block headline %}}*{{{{ facts.nonsense }}}}*{{% endblock %}}\n")
+        await expect(preview.get_by_role("alert")).to_contain_text("facts.nonsense")
+        await expect(preview).to_contain_text("Ask Minji.")
+        await page.get_by_label("Language").select_option("ko")
+        await expect(preview).to_contain_text("p4d.24xlarge에는 GPU")
+        await page.close()
+
+
+async def test_an_answers_picture_shows_all_of_it(playground: Playground) -> None:
+    page = await playground.window(viewport={"width": 1060, "height": 1400})
+    with Image.open(io.BytesIO(await taken(page, playground.stage))) as picture:
+        assert picture.width > 700
+        assert picture.height > 500, "headline, reasons, remedies and buttons"

@@ -136,3 +136,21 @@ async def test_a_chosen_language_goes_before_slacks_and_can_be_taken_back(slack:
         assert home is not None
         await slack.click("home_language", home, user=scene.ANNA, choice=choice)
         await slack.wait_for(lambda s, words=words: words in home_text(s, scene.ANNA), timeout=60)  # type: ignore[misc]
+
+
+async def test_home_shows_the_pods_of_one_team_where_a_person_wants_it_so(slack: FakeSlack) -> None:
+    await slack.open_home(scene.GUEST)
+    await slack.wait_for(lambda s: HEADLINE in home_text(s, scene.GUEST), timeout=60)
+    assert "No change was proposed yet" in home_text(slack, scene.GUEST)
+    home = slack.workspace.home(scene.GUEST)
+    assert home is not None
+    await slack.click("home_team", home, user=scene.GUEST, choice="default")
+    await slack.wait_for(lambda s: "of team `default`" in home_text(s, scene.GUEST), timeout=60)
+
+
+async def test_a_channels_language_goes_before_that_of_its_readers(slack: FakeSlack) -> None:
+    await slack.slash_command("settings language ko", user=scene.ANNA)
+    await slack.wait_for(lambda s: s.workspace.ephemerals(scene.ANNA), timeout=60)
+    asked = await slack.message(f"why is {POD} pending?", user=scene.ANNA)
+    await slack.message_shortcut("explain_this", asked, user=scene.ANNA)
+    await replies(slack, asked, "EFA 인터페이스")
