@@ -78,6 +78,8 @@ class History:
                     return answer
                 if kind in ("BOOKMARK", "ERROR") or selects(manifest):
                     await _write(answer, kind, manifest)
+        except ConnectionError:  # whoever watched is gone
+            return answer
         finally:
             self.watches -= 1
             self._streams.discard(stream)

@@ -42,7 +42,7 @@ async def taken(page: Page, stage: Stage) -> bytes:
     await page.get_by_label("Message", exact=True).fill(f"/karpenter why {stage.recording.question}")
     await page.keyboard.press("Enter")
     answer = page.get_by_role("article").nth(before)
-    await answer.get_by_role("button").first.wait_for(timeout=60_000)
+    await answer.locator(".block-actions button").first.wait_for(timeout=60_000)  # the progress message has none
     await page.mouse.move(0, 0)
     return small(await answer.screenshot())
 
@@ -56,8 +56,7 @@ def small(png: bytes) -> bytes:
 
 
 async def main(folder: Path) -> None:
-    """Takes them all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Takes them all into a folder that is there."""
     everything = {one.name: one for one in clusters.recordings(clusters.shipped())}
     setting = Setting(recordings=tuple(everything[name] for name in SHOWN), playbooks=packaged.load_playbooks())
     async with Stage(setting) as stage, served(stage) as address, running_chromium() as browser:
@@ -79,4 +78,6 @@ async def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER))
+    where = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    where.mkdir(parents=True, exist_ok=True)
+    asyncio.run(main(where))
