@@ -12,6 +12,8 @@ from tests.crash.stories import STORIES
 from tests.postgres import running_postgres
 
 EVERY = 50
+RACES = 150
+"""At least so many runs of two replicas at once, on each store."""
 
 
 def main() -> int:
@@ -39,9 +41,9 @@ def through(url: str, folder: Path, tally: Tally, kills: int, kind: str) -> None
     with matrix(url, folder, tally) as it:
         for story in STORIES:
             it.measure(story, f"{kind}-{next(numbers)}")
-        alone = sum(it.steps.values())
+        fewest = sum(it.steps.values()) + RACES
         for number, run in enumerate(plan(it.steps, seed=len(kind))):
-            if tally.wrong or (number >= alone and tally.kills >= kills):
+            if tally.wrong or (number >= fewest and tally.kills >= kills):
                 break
             it.play(run, f"{kind}-{next(numbers)}")
             if tally.runs % EVERY == 0:
