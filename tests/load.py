@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -49,6 +49,16 @@ class Seen:
     @property
     def passed(self) -> float:
         return time.perf_counter() - self.began
+
+
+async def warm(slack: FakeSlack) -> int:
+    """Asks until EC2's facts are there and the answer is whole; how often that was."""
+    for number in range(20):
+        await slack.slash_command(f"why default/{POD}", user=f"ULOAD{number:04d}")
+        with suppress(TimeoutError):
+            await slack.wait_for(lambda s: told(s)["answer"], timeout=15)
+            return number + 1
+    raise SystemExit(f"no answer: {told(slack)}")
 
 
 async def flood(slack: FakeSlack, rate: float, seconds: int, seen: Seen) -> None:
@@ -115,15 +125,13 @@ async def load(rate: float, seconds: int, alerts: int, store: str, profile: str)
             async with deployed(plan):
                 bot = await plan.start("bot")
                 slack.post_to(f"http://127.0.0.1:{bot.port}/slack/events")
-                await slack.slash_command(f"why default/{POD}", user=scene.ANNA)
-                await slack.wait_for(lambda s: told(s)["answer"], timeout=120)
+                commands = await warm(slack) + round(rate * seconds)
                 print(f"warm: {bot.mib:.0f} MiB, load average {os.getloadavg()[0]:.1f}", flush=True)
                 seen = Seen()
                 watching = asyncio.create_task(watch(bot, seen))
                 await asyncio.gather(flood(slack, rate, seconds, seen), storm(slack, alerts, seconds, seen))
                 await asyncio.gather(*seen.sent, return_exceptions=True)
                 sent = seen.passed
-                commands = 1 + round(rate * seconds)
                 found = await settled(slack, commands)
                 print(f"sent within {sent:.0f} s, all quiet after {seen.passed:.0f} s")
                 watching.cancel()

@@ -63,6 +63,13 @@ class Place:
     replaces: bool = False
     discreet: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises TypeError for a place out of a delivery that is none of Slack's: its ids are texts."""
+        if not all(
+            isinstance(one, str) for one in (self.channel, self.user, self.thread_ts, self.ts, self.response_url)
+        ):
+            raise TypeError("a place is made of texts")
+
 
 class Exchange:
     """One question's messages: progress first, then something in its place. Every method raises Refused at worst.

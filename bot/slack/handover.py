@@ -36,6 +36,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     ts: str = ""
     replaces: bool = False
 
+    def __post_init__(self) -> None:
+        """Raises TypeError, as the place does."""
+        _ = self.place
+
     @property
     def place(self) -> Place:
         """Where it came from."""

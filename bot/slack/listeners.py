@@ -172,7 +172,14 @@ class Listeners:
         if not user or "bot_id" in event or self.floor.seen.again(channel, ts):
             return None
         thread_ts = event.get("thread_ts") or ("" if direct else ts)
-        return Asked(channel=channel, user=user, text=event.get("text") or "", command=COMMAND, thread_ts=thread_ts)
+        text = event.get("text")
+        return Asked(
+            channel=channel,
+            user=user,
+            text=text if isinstance(text, str) else "",
+            command=COMMAND,
+            thread_ts=thread_ts,
+        )
 
     async def _answer_event(self, context: AsyncBoltContext) -> None:
         asked, question_id = context.get(_QUESTION) or (None, None)

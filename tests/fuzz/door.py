@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-import os
 import random
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from unittest.mock import patch
 from urllib.parse import urlencode
 
 import aiohttp
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from bot import packaged
 from bot.alerting.receiver import PATH
+from bot.app import wall_clock
 from bot.config import AlertsConfig, ApprovalsConfig, ClusterConfig, Config, SlackConfig, StoreConfig
 from bot.model.proposals import ApprovalRule
+from bot.playground.clusters import RecordedEc2, alive, recordings, shipped
 from bot.playground.slack.signatures import sign
 from bot.server import built
 from bot.slack.serving import EVENTS_PATH, opened
@@ -30,8 +29,9 @@ from tests.alerts import firing, layouts
 from tests.fakes.slack import FakeSlack, Message, View, scene
 from tests.fakes.writable_kube import writable
 from tests.fuzz.mutations import mutated, torn
-from tests.test_server import POD, SEED, karpenter_log, manifests
 
+SEED: Final = "seed-efa-8-on-g6e-8xlarge"
+POD: Final = "llama-3-8b-node-0-1-z49j4"
 TOKEN: Final = "a-token-of-the-operators"
 _FORM: Final = "application/x-www-form-urlencoded"
 Template = tuple[str, Any]
@@ -75,47 +75,34 @@ class Bot:
             kept.clear()
 
 
-@contextmanager
-def _aws() -> Iterator[None]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    told = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
-    try:
-        with patch.dict(os.environ, told):
-            yield
-    finally:
-        server.stop()
-
-
 @asynccontextmanager
 async def whole_bot(folder: Path) -> AsyncIterator[Bot]:
     """Everything as `karpenter-bot serve` has it, over HTTP, before the seed's cluster; approvals and webhooks are on."""
-    objects = manifests(SEED)
-    with _aws():
-        async with FakeSlack() as slack, writable(objects, logs=karpenter_log(objects, SEED)) as kube:
-            config = Config(
-                slack=SlackConfig(
-                    mode="http",
-                    bot_token=slack.workspace.bot_token,
-                    signing_secret=slack.app.signing_secret,
-                    host="127.0.0.1",
-                    port=0,
-                    answer_seconds=60,
-                    drain_seconds=5,
-                ),
-                store=StoreConfig(url=f"sqlite:///{folder / 'store.sqlite3'}"),
-                alerts=AlertsConfig(token=TOKEN, channel=scene.ALERTS),
-                approvals=ApprovalsConfig(rules=(ApprovalRule(users=(scene.ANNA,)),)),
-                clusters=(ClusterConfig(name="training-on-eks", kubeconfig=str(kube.kubeconfig(folder))),),
-            )
-            async with (
-                built(config, packaged.load_playbooks()) as behind,
-                opened(config, behind, api_url=slack.api_url) as door,
-            ):
-                base = f"http://127.0.0.1:{door.port}"
-                slack.post_to(f"{base}{EVENTS_PATH}")
-                yield Bot(slack=slack, base=base, templates=await _templates(slack))
+    recording = next(one for one in recordings(shipped()) if one.name == SEED)
+    seed = alive(recording, folder / "snapshot", wall_clock())
+    async with FakeSlack() as slack, writable(seed.objects, logs=seed.logs) as kube:
+        config = Config(
+            slack=SlackConfig(
+                mode="http",
+                bot_token=slack.workspace.bot_token,
+                signing_secret=slack.app.signing_secret,
+                host="127.0.0.1",
+                port=0,
+                answer_seconds=60,
+                drain_seconds=5,
+            ),
+            store=StoreConfig(url=f"sqlite:///{folder / 'store.sqlite3'}"),
+            alerts=AlertsConfig(token=TOKEN, channel=scene.ALERTS),
+            approvals=ApprovalsConfig(rules=(ApprovalRule(users=(scene.ANNA,)),)),
+            clusters=(ClusterConfig(name="training-on-eks", kubeconfig=str(kube.kubeconfig(folder))),),
+        )
+        async with (
+            built(config, packaged.load_playbooks(), ec2=RecordedEc2(seed)) as behind,
+            opened(config, behind, api_url=slack.api_url) as door,
+        ):
+            base = f"http://127.0.0.1:{door.port}"
+            slack.post_to(f"{base}{EVENTS_PATH}")
+            yield Bot(slack=slack, base=base, templates=await _templates(slack))
 
 
 # -- real deliveries ---------------------------------------------------------------------------------------------------

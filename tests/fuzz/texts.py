@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -54,9 +55,9 @@ def fuzz_manifests(count: int, chance: random.Random) -> Iterator[str]:
 def _changed(content: bytes, documents: list[Any] | None, chance: random.Random) -> bytes:
     if documents is None or chance.random() < 0.3:
         return torn(content, chance)
-    return yaml.dump_all(mutated(documents, chance), Dumper=yaml.CSafeDumper, allow_unicode=True).encode(
-        errors="replace"
-    )
+    changed = mutated(documents, chance)
+    # JSON is YAML, and says what YAML's emitters refuse to
+    return "\n---\n".join(json.dumps(one) for one in (changed if isinstance(changed, list) else [changed])).encode()
 
 
 def _trouble(kind: str, work: Callable[[], object]) -> str:
