@@ -1,6 +1,7 @@
 """Which instance types each NodePool of a World can use. PURE; keeps what it worked out, for the facts change slowly."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,9 +13,12 @@ from bot.model.ec2 import Ec2Facts
 from bot.model.karpenter import EC2NodeClass, Kubelet, NodePool
 from bot.model.labels import AUTO_MODE_DOMAIN, AWS_DOMAIN
 from bot.model.objects import MalformedObjectError, decode
+from bot.model.quantities import Quantity
 from bot.model.world import Catalogue, World
 
 _KEPT: Final = 8
+Memory = Mapping[str, Quantity]
+"""Instance type to the memory that its nodes really have."""
 
 
 class Catalogues:
@@ -29,7 +33,9 @@ class Catalogues:
         if world.ec2.instance_types is None:
             return world
         region = self._region(world.ec2)
-        return replace(world, catalogues={p.metadata.name: self._of_pool(world, region, p) for p in world.node_pools})
+        seen: dict[str, Memory] = {}
+        found = {p.metadata.name: self._of_pool(world, region, p, seen) for p in world.node_pools}
+        return replace(world, catalogues=found)
 
     def _region(self, ec2: Ec2Facts) -> Region:
         parts = (ec2.instance_types, ec2.offerings, ec2.spot_prices, ec2.on_demand_prices, ec2.subnets)
@@ -39,16 +45,22 @@ class Catalogues:
             _trim(self._regions)
         return self._regions[key][1]
 
-    def _of_pool(self, world: World, region: Region, pool: NodePool) -> Catalogue:
+    def _of_pool(self, world: World, region: Region, pool: NodePool, seen: dict[str, Memory]) -> Catalogue:
+        """`seen`: what nodes told of each EC2NodeClass, for a hundred NodePools of one class ask thousands of nodes once."""
         node_class = _with_kubelet(_class_of(world, pool), pool)
-        return self._of_class(world, region, node_class, pool.spec.template.spec.node_class_ref.group)
+        name = node_class.metadata.name if node_class else ""
+        if name not in seen:
+            seen[name] = _memory(world, node_class)
+        return self._of_class(world, region, node_class, pool.spec.template.spec.node_class_ref.group, seen[name])
 
     def of_class(self, world: World, node_class: EC2NodeClass | None) -> Catalogue:
         """The instance types for one EC2NodeClass; None: one that leaves everything to Karpenter."""
-        return self._of_class(world, self._region(world.ec2), node_class, AWS_DOMAIN)
+        memory = _memory(world, node_class)
+        return self._of_class(world, self._region(world.ec2), node_class, AWS_DOMAIN, memory)
 
-    def _of_class(self, world: World, region: Region, node_class: EC2NodeClass | None, group: str) -> Catalogue:
-        memory = discovered_memory(world.nodes, world.node_claims, node_class) if node_class else {}
+    def _of_class(
+        self, world: World, region: Region, node_class: EC2NodeClass | None, group: str, memory: Memory
+    ) -> Catalogue:
         version = (
             (node_class.metadata.uid, node_class.metadata.resource_version, node_class.metadata.name)
             if node_class
@@ -62,6 +74,10 @@ class Catalogues:
             self._built[key] = (region, for_auto_mode(found) if group == AUTO_MODE_DOMAIN else found)
             _trim(self._built)
         return self._built[key][1]
+
+
+def _memory(world: World, node_class: EC2NodeClass | None) -> Memory:
+    return discovered_memory(world.nodes, world.node_claims, node_class) if node_class else {}
 
 
 def _trim(kept: OrderedDict[Any, Any]) -> None:
