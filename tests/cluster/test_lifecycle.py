@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +48,7 @@ def test_drift_and_expiry_are_named_with_what_they_took_along(bench: Workbench, 
     said = {"drifting": "Drifted", "expiring": "Expired"}
     for name, pod in lost.items():
         node = pod["spec"]["nodeName"]
-        wait_for(f"{node} of {name} to go", lambda node=node: _gone(bench, node), seconds=2 * SECONDS)
+        wait_for(f"{node} of {name} to go", partial(_gone, bench, node), seconds=2 * SECONDS)
         answer = bot.run("why-gone", node, "-o", "json").answer()
         assert (answer["state"], answer["reason"], answer["nodepool"]) == ("gone", said[name], name)
         assert answer["pods"] == [f"{bench.namespace}/{pod['metadata']['name']}"]
