@@ -1,12 +1,14 @@
 """`why-gone`: composes one question about a node that went away, for the command line and for Slack. Decides nothing."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot.app import Clock, Connected, Place, connect, wall_clock
 from bot.config import ClusterConfig, Config
 from bot.diagnosis.departure import Departure, departure
+from bot.failures import failed
 from bot.model.diagnosis import Remedy
 from bot.model.kubernetes import Pod
 from bot.model.objects import ref_of
@@ -17,8 +19,16 @@ from bot.slack.blocks import answer
 from bot.slack.questions import Ask
 from bot.slack.services import Asker, Failed, Shown, Verb
 from bot.sources.cluster import Cluster
-from bot.sources.errors import PodNotFound, SourceError
+from bot.sources.errors import ClusterUnreachable, NotPermitted, PodNotFound, SourceError
 from bot.sources.snapshot import read_snapshot
+
+_UNREAD: Final[Mapping[str, type[SourceError]]] = {
+    "http": ClusterUnreachable,
+    "no-answer": ClusterUnreachable,
+    "no-permission": NotPermitted,
+}
+_HOLDING: Final = ("events", "nodeclaims.karpenter.sh", "nodes")
+"""Gaps in these may hide the node that was asked for: with them, nobody can say that nothing is known of it."""
 
 
 class Connecting(Protocol):
@@ -30,10 +40,15 @@ class Connecting(Protocol):
 
 
 def departed(world: World, name: str, namespace: str) -> Departure:
-    """What became of a node, NodeClaim or pod. Raises PodNotFound where nothing is known of that name."""
+    """What became of a node, NodeClaim or pod. Raises PodNotFound where nothing is known of that name, and what kept
+    the cluster from being read where that may be why.
+    """
     space, _, bare = name.strip("/").rpartition("/")
     found = departure(world, bare if space.lower() in ("node", "nodes", "pod", "nodeclaim") else name, namespace)
     if found.state == "unknown":
+        for gap in found.diagnosis.missing:
+            if gap.what in _HOLDING and (trouble := _UNREAD.get(gap.code)):
+                raise trouble(str(gap))
         raise PodNotFound(name)
     remedies = tuple(patched(world, _meant(world, remedy), remedy) for remedy in found.diagnosis.remedies)
     return replace(found, diagnosis=replace(found.diagnosis, remedies=remedies))
@@ -85,7 +100,7 @@ def why_gone(
         except PodNotFound:
             return Failed(code="nothing-known", facts={"asked": name})
         except SourceError as error:
-            return Failed(code="cluster-unreachable", facts={"why": str(error)})
+            return failed(error, name)
         language = ask.language or config.language
         return Shown(message=answer(render_departure(found, playbooks, language), playbooks.phrases(language)))
 

@@ -70,4 +70,7 @@ async def test_a_lost_node_is_told_in_both_languages_and_an_unknown_one_is_not_m
 
         kube.faults[""] = Fault(status=500, message="etcd is gone")
         await slack.slash_command("why-gone ip-10-0-99-230", user=scene.ANNA)
-        await said(slack, "does not answer")
+        await said(slack, "The cluster does not answer: ")
+        kube.faults[""] = Fault(status=403, message="no")
+        await slack.slash_command("why-gone ip-10-0-99-231", user=scene.ANNA)
+        await said(slack, "I may not read that: ")

@@ -196,7 +196,11 @@ def _node_behind(history: History, pod: str) -> str:
 
 
 def _pods(world: World, history: History, trace: Trace) -> tuple[list[str], bool]:
-    """Pods that ran on the node and were driven off it, and whether Kubernetes itself gave them up."""
+    """Pods that ran on the node and were driven off it, and whether Kubernetes itself gave them up.
+
+    Where evictions are known, they are the ones; else those that were placed there and are there no more, among them maybe
+    some that had ended or been deleted before.
+    """
     placed = dict(_placements(world, history))
     evicted = {s.objects.get("Pod", "") or s.facts.get("pod", ""): s for s in history.of(*_EVICTIONS)}
     own = [pod for pod in evicted if (placed.get(pod) or _node_behind(history, pod)) == trace.node and trace.node]
@@ -204,7 +208,7 @@ def _pods(world: World, history: History, trace: Trace) -> tuple[list[str], bool
     there = {f"{p.metadata.namespace}/{p.metadata.name}": p for p in world.pods}
     daemons = {n for n, p in there.items() if any(o.kind == "DaemonSet" for o in p.metadata.owner_references)}
     gone = [pod for pod, node in placed.items() if node == trace.node and trace.node and pod not in there]
-    return [p for p in dict.fromkeys((*own, *gone)) if p not in daemons], lost
+    return [p for p in own or gone if p not in daemons], lost
 
 
 def _pool(world: World, history: History, trace: Trace) -> str:

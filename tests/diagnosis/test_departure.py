@@ -158,6 +158,15 @@ def test_a_node_that_stopped_answering_and_whose_pods_were_given_up() -> None:
     assert (found.reason, ids(found)) == ("NotReady", ["node-removed"])
 
 
+def test_a_pod_that_had_ended_before_did_not_go_along() -> None:
+    """It was placed there and is there no more, as the evicted one; only the other's eviction tells them apart."""
+    ended = event(190, "Pod", "short-xyz", "Scheduled", f"Successfully assigned ml/short-xyz to {NODE}")
+    evicted = event(18, "Pod", "train-0-abcde", "Evicted", "Evicted pod: Underutilized")
+    log = (disrupting("underutilized"), *ENDED)
+    assert departure(world(*log, events=(ended, ON_NODE, evicted)), NODE).pods == ("ml/train-0-abcde",)
+    assert departure(world(*log, events=(ended, ON_NODE)), NODE).pods == ("ml/short-xyz", "ml/train-0-abcde")
+
+
 def test_a_node_out_of_service() -> None:
     taint = {"key": "node.kubernetes.io/out-of-service", "effect": "NoExecute", "value": "nodeshutdown"}
     node = decode({"metadata": {"name": NODE}, "spec": {"taints": [taint]}}, Node)

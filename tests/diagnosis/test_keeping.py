@@ -9,6 +9,7 @@ import jsonpatch
 import pytest
 import yaml
 
+from bot.approving.proposing import Worded, copied
 from bot.diagnosis.keeping import keeping, letting_go
 from bot.model.diagnosis import Remedy
 from bot.model.karpenter import NodePool
@@ -54,13 +55,16 @@ def offered(manifest: dict[str, Any], reason: str = "drifted") -> dict[str, Reme
 )
 def test_a_budget_for_the_reason_is_added_to_those_that_are_there(budgets: object, then: object) -> None:
     """Whoever sets a list replaces Karpenter's default of 10 %: where none was set, the default is written down with it."""
-    before = pool(**({"budgets": budgets} if budgets else {}))
+    disruption: dict[str, Any] = {"budgets": budgets} if budgets else {}
+    before = pool(**disruption)
     patch = offered(before)["add-disruption-budget"].patch
     assert patch is not None
     assert patch.applicable
-    after = jsonpatch.apply_patch(before, patch.patch)
+    steps: Any = patch.patch
+    back: Any = patch.undo
+    after = jsonpatch.apply_patch(before, steps)
     assert after["spec"]["disruption"]["budgets"] == then
-    assert jsonpatch.apply_patch(after, patch.undo) == before
+    assert jsonpatch.apply_patch(after, back) == before
 
 
 def test_a_nodepool_for_training_is_like_the_one_that_lost_the_node_but_for_what_keeps_nodes() -> None:
@@ -81,6 +85,8 @@ def test_a_nodepool_for_training_is_like_the_one_that_lost_the_node_but_for_what
         ["bash", "-c", command.replace("kubectl create -f -", "cat")], capture_output=True, text=True, check=True
     )
     assert yaml.safe_load(shown.stdout) == made
+    offered_in_slack = copied(patch, Worded(summary="s", opens="", risks=()), patch.why_not)
+    assert (offered_in_slack.command, offered_in_slack.repository) == (command, "")
 
 
 def test_a_long_name_stays_a_name() -> None:
