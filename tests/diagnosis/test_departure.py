@@ -164,7 +164,7 @@ def test_a_pod_that_had_ended_before_did_not_go_along() -> None:
     evicted = event(18, "Pod", "train-0-abcde", "Evicted", "Evicted pod: Underutilized")
     log = (disrupting("underutilized"), *ENDED)
     assert departure(world(*log, events=(ended, ON_NODE, evicted)), NODE).pods == ("ml/train-0-abcde",)
-    assert departure(world(*log, events=(ended, ON_NODE)), NODE).pods == ("ml/short-xyz", "ml/train-0-abcde")
+    assert departure(world(*log, events=(ended, ON_NODE)), NODE).pods == ("ml/train-0-abcde", "ml/short-xyz")
 
 
 def test_a_node_out_of_service() -> None:
