@@ -16,6 +16,7 @@ from bot.store.ledger import Told
 
 Clock = Callable[[], datetime]
 TAKEN_OVER: Final = "another replica has taken over"
+_TEST_FAILED: Final = "rejected our request due to an error in our request"
 
 
 class Record:
@@ -89,11 +90,12 @@ class Record:
 
 
 def is_race(refused: ReadFailed) -> bool:
-    """Whether a `test` of the patch failed, or the server was busy: look again. What it found invalid stays invalid.
+    """Whether a `test` of the patch failed, or the server was busy: look again. What validation or a policy refuses stays so.
 
-    Source: apimachinery pkg/api/errors, NewInvalid ("... is invalid: ..."); apiserver handlers/patch.go for a failed test.
+    Source: apiserver handlers/patch.go and apimachinery pkg/api/errors, NewGenericServerResponse: a failed test is a 422 with
+    this sentence; a ValidatingAdmissionPolicy's refusal is a 422 too, "... is forbidden: ... denied request: ...".
     """
-    return refused.status in (409, 429) or (refused.status == 422 and "is invalid" not in refused.message)
+    return refused.status in (409, 429) or (refused.status == 422 and _TEST_FAILED in refused.message)
 
 
 def is_definite(refused: ReadFailed) -> bool:

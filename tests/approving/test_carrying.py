@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from bot.approving.proposing import rehearsed
+from bot.approving.recording import is_race
 from bot.model.proposals import State
 from bot.remediation.outcomes import MARK
+from bot.sources.errors import ReadFailed
 from bot.store import Store, ledger
 from tests.approving.stage import PATCH, Clock, approved, events, hands_on, worker
 from tests.fakes.kube import Fault
@@ -237,3 +239,21 @@ async def test_a_change_that_was_overwritten_by_another_counts_as_applied(
     assert done is not None
     assert done.state is State.APPLIED
     assert done.facts["overwritten"] is True
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "race"),
+    [
+        (409, "Operation cannot be fulfilled on deployments.apps", True),
+        (422, "the server rejected our request due to an error in our request", True),
+        (422, 'NodePool "gpu" is invalid: spec.template: Invalid value', False),
+        (
+            422,
+            "deployments.apps \"x\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
+            False,
+        ),
+        (403, 'deployments.apps "x" is forbidden', False),
+    ],
+)
+def test_only_a_change_of_the_object_is_looked_at_anew(status: int, message: str, *, race: bool) -> None:
+    assert is_race(ReadFailed(status, message)) is race
