@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from msgspec import structs
+
 from bot.catalogues import Catalogues
 from bot.diagnosis import WOULD_LAUNCH, diagnose, never_created
 from bot.diagnosis.pods import requests_of
@@ -25,15 +27,15 @@ from bot.remediation.patches import patched
 from bot.sources.aws import Account
 from bot.sources.cluster import Cluster
 from bot.sources.ec2 import Ec2, Ec2Question
+from bot.sources.ec2_calls import FACTS
 from bot.sources.eks import EksCluster
 from bot.sources.errors import PodNotFound
-from bot.sources.karpenter_side import Installation
+from bot.sources.karpenter_side import LOG, Installation
 from bot.sources.kube_api import KubeConnection, open_connection
 from bot.sources.mirror import Mirror
 from bot.sources.pod_search import PodQuestion, find_pod
 from bot.sources.regions import region_of
 from bot.sources.snapshot import read_snapshot
-from bot.sources.snapshot_writer import Recording, write_snapshot
 from bot.telemetry.measures import stage
 
 Clock = Callable[[], datetime]
@@ -144,7 +146,22 @@ async def with_ec2(world: World, ec2: Ec2, place: Place) -> World:
     region = region_of(world, place.region)
     with stage("ec2"):
         facts = await ec2.observe_ec2(Ec2Question(region=region, account=place.account, subnet_ids=subnets))
-    return replace(world, ec2=facts.facts, missing=(*world.missing, *facts.missing))
+    return replace(world, ec2=facts.facts, ec2_ages=facts.ages, missing=(*world.missing, *facts.missing))
+
+
+async def with_blocks(world: World, ec2: Ec2, place: Place, instance_types: frozenset[str]) -> World:
+    """The World with the Capacity Blocks of these types that are for sale; unchanged where none of them is sold so."""
+    fact = "capacity_blocks"
+    question = Ec2Question(region=region_of(world, place.region), account=place.account, instance_types=instance_types)
+    seen = await ec2.observe_ec2(replace(question, also=frozenset({fact}), leave_out=FACTS - {fact}))
+    if not seen.facts.capacity_blocks and not seen.missing:
+        return world
+    return replace(
+        world,
+        ec2=structs.replace(world.ec2, capacity_blocks=seen.facts.capacity_blocks),
+        ec2_ages={**world.ec2_ages, **seen.ages},
+        missing=tuple(dict.fromkeys((*world.missing, *seen.missing))),
+    )
 
 
 async def observed_nodepools(place: Place, clock: Clock = wall_clock) -> World:
@@ -156,20 +173,6 @@ async def observed_nodepools(place: Place, clock: Clock = wall_clock) -> World:
             return await with_ec2(await cluster.observe_nodepools(clock()), ec2, place)
     finally:
         ec2.close()
-
-
-async def record(place: Place, question: PodQuestion, folder: Path, clock: Clock = wall_clock) -> Path:
-    """Writes a snapshot folder with what bears on the pod. Raises the SourceErrors, SnapshotError."""
-    ec2 = Ec2()
-    try:
-        async with await connect(place) as api:
-            recording = Recording(api)
-            cluster = Cluster(recording, name=place.context, installation=place.installation)
-            world, _ = await observed(cluster, ec2, place, question, clock)
-            write_snapshot(folder, world, recording)
-    finally:
-        ec2.close()
-    return folder
 
 
 def price_of(facts: Ec2Facts, instance_type: str, zone: str, capacity_type: str) -> float | None:
@@ -214,11 +217,30 @@ async def diagnosis_of(
     with stage("decide"):
         diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)
     would_launch = diagnosis.verdict is Verdict.LAUNCHABLE or diagnosis.reason in WOULD_LAUNCH
+    tried = _out_of_stock(diagnosis)
+    if tried:
+        # asked for only where stock is the problem: what could be bought instead
+        world = await with_blocks(world, shared.ec2, place, tried)
+        diagnosis = replace(diagnosis, missing=world.missing)
+        if world.ec2.capacity_blocks:
+            diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)
+    if diagnosis.verdict is Verdict.LAUNCHABLE and any(gap.what == LOG for gap in world.missing):
+        # without its log, only Karpenter's metrics tell what it leaves out for the moment
+        world = await cluster.observe_unavailable(world)
+        diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)
+        would_launch = would_launch and diagnosis.verdict is Verdict.LAUNCHABLE
     if would_launch and 0 < len(world.nodes) <= FEW_NODES:
         # Karpenter looks at the nodes that are there first; what runs on them is only read when that may be the answer.
         world = await cluster.observe_placements(world)
         diagnosis = await asyncio.to_thread(decided, world, pod, shared.catalogues)
     return diagnosis
+
+
+def _out_of_stock(diagnosis: Diagnosis) -> frozenset[str]:
+    """The types that EC2 had none of, where that is what the pod waits for."""
+    causes = [c for c in diagnosis.causes if c.id == "capacity-unavailable"]
+    named = (one.facts.get("instance_types") for one in causes)
+    return frozenset(name for names in named if isinstance(names, tuple) for name in names if isinstance(name, str))
 
 
 async def prepare(cluster: Cluster, shared: Shared, place: Place, clock: Clock = wall_clock) -> None:

@@ -8,6 +8,7 @@ from bot.diagnosis.pasted import Explanation
 from bot.diagnosis.shields import Shield
 from bot.diagnosis.timeline import Moment
 from bot.karpenter import Signal
+from bot.market.contract import ages_as_json
 from bot.model.diagnosis import Cause, Constraint, Diagnosis, Edit, Fact, Json, Opens, PoolVerdict, Remedy, Statement
 from bot.model.objects import ObjectRef
 from bot.model.world import Missing
@@ -40,6 +41,7 @@ def as_json(diagnosis: Diagnosis, rendered: Rendered, elapsed_ms: float) -> dict
             for one in diagnosis.unevaluated
         ],
         "playbookProblems": [str(problem) for problem in rendered.problems],
+        "agesSeconds": ages_as_json(diagnosis.ec2_ages),
         "elapsedMs": round(elapsed_ms, 1),
     }
 
@@ -200,6 +202,7 @@ def _opens(opens: Opens) -> Json:
             "pricePerHour": best.price_per_hour,
             "onDemandPricePerHour": best.on_demand_price_per_hour,
             "asOf": best.as_of or None,
+            "onDemandAsOf": best.on_demand_as_of or None,
         }
     return {
         "offerings": opens.offerings,
@@ -220,6 +223,7 @@ def _compared(opens: Opens) -> Json:
         "instanceType": asked.instance_type,
         "capacityType": asked.capacity_type,
         "pricePerHour": asked.price_per_hour,
+        "asOf": asked.as_of or None,
         "difference": asked.difference,
     }
 

@@ -17,7 +17,9 @@ from bot.sources.snapshot import read_snapshot
 
 LARGEST: Final = 8 << 20
 """Bytes of text that are read; what is longer is no paste but a log file, of which the beginning is read."""
-_WITHOUT: Final = frozenset({"on_demand_prices", "spot_prices", "subnets", "capacity_reservations", "quotas"})
+_WITHOUT: Final = frozenset(
+    {"on_demand_prices", "spot_prices", "subnets", "capacity_reservations", "quotas", "quota_usage", "zones"}
+)
 """Facts of EC2 that no pasted text can be held against."""
 STDIN: Final = "-"
 

@@ -18,14 +18,13 @@ from bot.model.gaps import gap_in
 from bot.model.world import World
 from bot.sources.cluster import Cluster
 from bot.sources.ec2 import Ec2, Ec2Question
-from bot.sources.ec2_calls import CALLS, EXTRAS
+from bot.sources.ec2_calls import EXTRAS, FACTS
 from bot.sources.errors import ClusterUnreachable, CredentialsExpired, SourceError
 from bot.sources.regions import is_region, partition_of, region_of
 from bot.sources.snapshot import read_snapshot
 
 _CLUSTER: Final = "nodes and NodePools"
-_FACTS: Final = frozenset(call.fact for call in CALLS)
-_OF_REGION: Final = _FACTS - {"offerings"}
+_OF_REGION: Final = FACTS - {"offerings"}
 """What is left out while it is still open which types a family has."""
 
 
@@ -190,7 +189,7 @@ async def _cluster_world(cluster: Cluster | None, clock: Clock, *, needed: bool)
     unread = gap_in(_CLUSTER, "no-cluster")
     if cluster is not None:
         try:
-            return await cluster.observe_nodepools(clock())
+            return await cluster.observe_unavailable(await cluster.observe_nodepools(clock()))
         except (ClusterUnreachable, CredentialsExpired) as error:
             if needed:
                 raise

@@ -42,6 +42,7 @@ def render_text(rendered: Rendered, phrases: Phrases, *, width: int = WIDTH, col
     page.lines(phrases.text("heading.says"), _statements(rendered))
     page.lines(phrases.text("heading.missing"), rendered.missing)
     page.lines(phrases.text("heading.notes"), rendered.notes)
+    page.lines(phrases.text("heading.ages"), [rendered.ages] if rendered.ages else [])
     links = dict.fromkeys(link for cause in rendered.causes for link in cause.links)
     page.lines(phrases.text("heading.links"), [value_line(link) for link in links])
     return page.text()

@@ -16,6 +16,8 @@ from multiprocessing.connection import Connection
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from bot import markets
+from bot.app import Place, Shared
+from bot.catalogues import Catalogues
 from bot.sources.ec2 import Ec2, Ec2Question
 from tests.bench import SEED, milliseconds, report
 
@@ -70,6 +72,21 @@ async def bench_live() -> None:
     await load("a whole region of EC2, cold", ec2)
     await load("a whole region of EC2, from the cache", ec2)
     ec2.close()
+    shared = Shared(ec2=Ec2(), catalogues=Catalogues())
+    for label in (
+        "`offerings p5.48xlarge`, cold",
+        "`offerings p5.48xlarge`, from the cache",
+        "`offerings p5`, a family",
+    ):
+        await answer(label, shared)
+    shared.ec2.close()
+
+
+async def answer(label: str, shared: Shared) -> None:
+    """A whole answer of `offerings` from EC2 alone, with everything that only it asks for."""
+    name = label.split()[1].strip("`,")
+    found = await markets.offerings_of(None, shared, Place(), name, REGION)
+    print(f"{label:<58} {found.elapsed_ms:8.1f} ms   ({len(found.table.rows)} rows)")
 
 
 def main() -> None:

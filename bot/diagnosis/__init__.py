@@ -11,7 +11,7 @@ from typing import Final
 from bot.diagnosis.disruption import loss
 from bot.diagnosis.foretelling import no_quota
 from bot.diagnosis.gangs import partly_placed
-from bot.diagnosis.history import History, read_history, refused_offerings, statements
+from bot.diagnosis.history import History, read_history, refused_offerings, statements, unexplained
 from bot.diagnosis.launch_history import WOULD_LAUNCH, with_history
 from bot.diagnosis.lifecycle import after_decision, untold
 from bot.diagnosis.outside import never_created, outside_karpenter
@@ -51,6 +51,7 @@ def diagnose(world: World, pod: Pod) -> Diagnosis:
         causes=(*found.causes, *((gang,) if gang else ()), *((lost.cause,) if lost else ())),
         remedies=(*found.remedies, *(lost.remedies if lost else ())),
         missing=world.missing,
+        ec2_ages=world.ec2_ages,
         unevaluated=unevaluated(world, pod, history) if found.verdict in _DECIDED else (),
     )
 
@@ -69,6 +70,7 @@ def _decided(world: World, pod: Pod, history: History) -> Diagnosis:
     if left_out:
         return replace(blank, reason="ignored", causes=ignored_causes(pod, left_out, version))
     refused = refused_offerings(world, history)
+    refused += unexplained(world, refused)
     this = begin(world, pod, refused, version)
     decision = solve(this)
     if decision.node:

@@ -14,6 +14,7 @@ from bot.diagnosis.indexes import bits
 from bot.diagnosis.space import Rows
 from bot.diagnosis.templates import well_known
 from bot.diagnosis.widening import widening
+from bot.diagnosis.zones import mistaken, mistaken_facts, zone_names
 from bot.model.diagnosis import Cause, Constraint, Fact, Kind
 from bot.model.karpenter import EC2NodeClass
 from bot.model.labels import CAPACITY_TYPE, EFA, GPU_RESOURCES, INSTANCE_TYPE, NEURON_RESOURCES, ZONE
@@ -182,16 +183,19 @@ class _Reading:
             r for r in self.refused if any((t.name, o.zone, o.capacity_type) == (r.instance_type, r.zone, r.capacity_type)
                                            for t, o in offerings)
         ]  # fmt: skip
+        told = [r for r in marks if r.reason or r.since]
         since = min((r.since for r in marks if r.since), default=None)
         until = max((r.until for r in marks if r.until), default=None)
         wider = widening(self.partition, self.world, offerings)
         return "capacity-unavailable", {
-            "attempts": tuple(attempt(mark) for mark in marks[:LISTED]),
+            "attempts": tuple(attempt(mark) for mark in told[:LISTED]),
+            "in_metrics": len(marks) - len(told),
             "wider_zones": wider.zones,
             "wider_capacity_types": wider.capacity_types,
             "wider_sizes": wider.sizes,
             "wider_families": wider.families,
             "excluded_by_nodepool": wider.excluded,
+            **wider.reserved.facts,
             "instance_types": _few(types),
             "types_count": len(types),
             "zones": tuple(sorted({o.zone for _, o in offerings})),
@@ -312,6 +316,9 @@ class _Reading:
     def _requirements(self) -> tuple[str, dict[str, Fact]]:
         pod = self._by(Kind.NODE_SELECTOR, Kind.NODE_AFFINITY)
         pool = self._by(Kind.POOL_REQUIREMENT, Kind.POOL_LABEL)
+        swapped = mistaken(self.constraints)
+        if swapped is not None:
+            return "zone-id-as-name", mistaken_facts(swapped, zone_names(self.world), named(swapped))
         known = self.partition.space.position
         types = next((c for c in self.constraints if c.subject == INSTANCE_TYPE and c.operator == "In"), None)
         if types is not None and len(self.constraints) == 1 and known.keys().isdisjoint(types.values):

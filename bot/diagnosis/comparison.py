@@ -71,6 +71,7 @@ def compared(opening: Opening, best: Cheapest | None) -> Compared | None:
         capacity_type=offering.capacity_type,
         price_per_hour=found[1].price,
         difference=round(difference, 6),
+        zone=offering.zone,
     )
 
 

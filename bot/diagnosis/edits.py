@@ -98,17 +98,27 @@ def made(
 
 
 def _corrected(opening: Opening, constraint: Constraint) -> Part | None:
-    """A value that EC2 does not know, corrected to the one that it was probably meant to be."""
-    if constraint.kind is not Kind.NODE_SELECTOR or constraint.subject != INSTANCE_TYPE or not constraint.values:
+    """A value that EC2 does not know, corrected to the one that it was probably meant to be; a zone's id to its name."""
+    if constraint.kind is not Kind.NODE_SELECTOR or not constraint.values:
         return None
-    old = constraint.values[0]
-    if old in opening.partition.space.position:
-        return None
-    near = get_close_matches(old, opening.values(INSTANCE_TYPE), n=1, cutoff=0.8)
+    old, near = constraint.values[0], list[str]()
+    if constraint.subject == ZONE:
+        near = _zones_meant(opening, constraint)
+    elif constraint.subject == INSTANCE_TYPE and old not in opening.partition.space.position:
+        near = get_close_matches(old, opening.values(INSTANCE_TYPE), n=1, cutoff=0.8)
     if not near:
         return None
     facts: dict[str, Fact] = {"key": constraint.subject, "old": old, "new": near[0]}
     return made("change-node-selector", constraint, Change.SET, (old, near[0]), facts)
+
+
+def _zones_meant(opening: Opening, constraint: Constraint) -> list[str]:
+    """The names of the zones whose ids stand where names belong, those that are opened."""
+    if constraint.subject != ZONE:
+        return []
+    named = (opening.partition.space.zone_names.get(value, "") for value in constraint.values)
+    opened = opening.values(ZONE)
+    return [name for name in named if name in opened]
 
 
 def _resource(opening: Opening, constraint: Constraint) -> Part | None:
@@ -150,7 +160,8 @@ def _selector(opening: Opening, constraint: Constraint) -> Part | None:
 def _affinity(opening: Opening, constraint: Constraint) -> Part | None:
     key, old = constraint.subject, list[Json](constraint.values)
     preferred = ".preferredDuring" in constraint.field
-    added = [] if preferred else [v for v in opening.values(key) if v not in constraint.values]
+    others = [v for v in opening.values(key) if v not in constraint.values]
+    added = [] if preferred else _zones_meant(opening, constraint) or others
     if key == CAPACITY_TYPE and constraint.operator == "In" and ON_DEMAND in added:
         facts: dict[str, Fact] = {"key": key, "old": ", ".join(constraint.values), "new": ON_DEMAND, "where": "pod"}
         return made("allow-capacity-type", constraint, Change.ADD, (old, [*old, ON_DEMAND]), facts)
@@ -180,6 +191,7 @@ def _pool_requirement(opening: Opening, constraint: Constraint) -> Part | None:
     added = [v for v in opening.values(key) if v not in constraint.values]
     asked = [v for r in asks if not r.complement for v in sorted(r.values) if v not in constraint.values]
     added = [v for v in added if v in asked] or (asked if asked and not added else added)
+    added = _zones_meant(opening, constraint) or added
     if constraint.operator == "In" and 0 < len(added) <= NEW_VALUES:
         facts: dict[str, Fact] = {"nodepool": name, "key": key, "old": constraint.values, "new": tuple(added)}
         return made("add-requirement-value", constraint, Change.ADD, (old, [*old, *added]), facts)

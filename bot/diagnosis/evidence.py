@@ -23,6 +23,10 @@ def evidence_of(constraints: Sequence[Constraint], facts: Mapping[str, Fact]) ->
     """One line for each constraint, then the EC2 row that a resource was measured against."""
     for constraint in constraints:
         yield f"{named(constraint)}: {constraint.value}"
+    meant, wanted = facts.get("meant"), facts.get("wanted")
+    if isinstance(meant, tuple) and isinstance(wanted, tuple):
+        pairs = ((has, is_) for has, is_ in zip(wanted, meant, strict=True) if is_)
+        yield from (f"EC2: {has} is {is_} in this account" for has, is_ in pairs)
     attempts = facts.get("attempts")
     yield from (f"EC2 CreateFleet: {one}" for one in (attempts if isinstance(attempts, tuple) else ()))
     resource, instance_type = facts.get("resource"), facts.get("instance_type")

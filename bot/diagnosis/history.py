@@ -105,6 +105,25 @@ def last_marks(world: World, history: History) -> tuple[Refused, ...]:
     return tuple(found.values())
 
 
+def unexplained(world: World, refused: Iterable[Refused]) -> tuple[Refused, ...]:
+    """Offerings that Karpenter's metrics call unavailable, though no mark tells why and all that is known speaks for them.
+
+    A Refused of these has neither reason nor times.
+    """
+    known = {(mark.instance_type, mark.zone, mark.capacity_type) for mark in refused}
+    wanted = world.unavailable_in_metrics - known
+    if not wanted:
+        return ()
+    catalogues = {id(catalogue): catalogue for catalogue in world.catalogues.values()}.values()
+    offered = {
+        (t.name, o.zone, o.capacity_type) for all_of in catalogues for t in all_of for o in t.offerings if o.available
+    }
+    return tuple(
+        Refused(instance_type=name, zone=zone, capacity_type=capacity_type, since=None, until=None)
+        for name, zone, capacity_type in sorted(wanted & offered)
+    )
+
+
 def is_on(mark: Refused | None, now: datetime) -> bool:
     """Whether Karpenter still leaves the offering out. A refusal without a time counts as just now."""
     return mark is not None and (mark.until is None or mark.until > now)

@@ -11,8 +11,9 @@ from datetime import timedelta
 from typing import Final
 
 from bot.diagnosis.denials import CREATE_ROLE, denial_facts, denied_check, is_denied_check
+from bot.diagnosis.evidence import attempt
 from bot.diagnosis.foretelling import FORETOLD
-from bot.diagnosis.history import History, qualified
+from bot.diagnosis.history import History, last_marks, qualified
 from bot.diagnosis.launches import CAUSE_OF_CODE, ORDER, launch_causes, mark_cause, unnamed_capacity
 from bot.diagnosis.pasted.told import merged
 from bot.diagnosis.proven import cause, pool_of_claim
@@ -29,6 +30,8 @@ FRESH: Final = timedelta(minutes=15)
 """A launch that failed longer ago says nothing of the pod's wait now."""
 _FAILED: Final = (K.LAUNCH_FAILED, K.LAUNCH_FAILED_ICE, K.NODECLASS_NOT_READY, K.NODECLASS_UNRESOLVED)
 _CAPACITY: Final = "capacity-unavailable"
+LISTED: Final = 5
+"""How many of EC2's refusals an answer lists."""
 MANY: Final = 3
 """So many NodeClaims that came to nothing are no bad luck any more."""
 REFUSED_BEFORE: Final = "refused-before"
@@ -106,8 +109,15 @@ def with_history(world: World, pod: Pod, found: Diagnosis, history: History) -> 
         # what EC2 had not is marked, and something else is open: the next round tries that
         noted = replace(found, notes=(*found.notes, REFUSED_BEFORE)) if tried else found
         return replace(noted, verdict=Verdict.BLOCKED, reason=FORETOLD) if noted.causes else noted
-    failed = failed or (_sold_out(history, claims),)
+    failed = _with_attempts(failed or (_sold_out(history, claims),), world, history)
     return replace(found, verdict=Verdict.BLOCKED, reason=LAUNCHES_FAIL, causes=failed, facts={"tried": tried})
+
+
+def _with_attempts(causes: Sequence[Cause], world: World, history: History) -> tuple[Cause, ...]:
+    """What was tried and when, where it is EC2's stock that the launches failed for."""
+    fresh = [m for m in last_marks(world, history) if m.since is None or world.now - m.since <= FRESH]
+    attempts = tuple(attempt(mark) for mark in fresh[-LISTED:])
+    return tuple(replace(c, facts={**c.facts, "attempts": attempts}) if c.id == _CAPACITY else c for c in causes)
 
 
 def _sold_out(history: History, claims: Sequence[str]) -> Cause:

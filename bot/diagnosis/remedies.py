@@ -5,7 +5,7 @@ what a senior engineer would try first has the smaller number (docs/ranking.md s
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
 from typing import Final
@@ -15,7 +15,7 @@ from bot.diagnosis.conflicts import Solved
 from bot.diagnosis.edits import Opening, Part, edits
 from bot.diagnosis.quotas import Quotas
 from bot.diagnosis.requirements import Requirement
-from bot.model.diagnosis import Change, Cheapest, Kind, Opens, Remedy
+from bot.model.diagnosis import Change, Cheapest, Compared, Kind, Opens, Remedy
 from bot.model.ec2 import Ec2Facts, OnDemandPrice
 from bot.model.labels import CAPACITY_TYPE, INSTANCE_TYPE, SPOT, ZONE
 from bot.model.quantities import Quantity
@@ -161,38 +161,74 @@ def cheapest(instance_type: InstanceType, offering: Offering) -> Cheapest:
 def dated(found: Sequence[Remedy], ec2: Ec2Facts) -> tuple[Remedy, ...]:
     """The remedies with the on-demand price beside their cheapest offerings, and the moment that each price is from."""
     with_price = iter(priced([remedy.opens.cheapest for remedy in found if remedy.opens.cheapest], ec2))
+    moments = _Moments.of(ec2, [place for remedy in found for place in _compared_place(remedy.opens.compared)])
     return tuple(
-        replace(remedy, opens=replace(remedy.opens, cheapest=next(with_price))) if remedy.opens.cheapest else remedy
+        replace(
+            remedy,
+            opens=replace(
+                remedy.opens, cheapest=next(with_price), compared=_with_moment(remedy.opens.compared, moments)
+            ),
+        )
+        if remedy.opens.cheapest
+        else remedy
         for remedy in found
     )
 
 
+def _compared_place(asked: Compared | None) -> Sequence[tuple[str, str]]:
+    return () if asked is None else ((asked.instance_type, asked.zone),)
+
+
+def _with_moment(asked: Compared | None, moments: "_Moments") -> Compared | None:
+    return asked and replace(asked, as_of=moments.of_price(asked.instance_type, asked.zone, asked.capacity_type))
+
+
 def priced(best: Sequence[Cheapest], ec2: Ec2Facts) -> tuple[Cheapest, ...]:
     """Offerings with the on-demand price beside their own, and the moment that each price is from."""
-    names, places = {b.instance_type for b in best}, {(b.instance_type, b.zone) for b in best}
-    on_demand: dict[str, OnDemandPrice] = {}
-    for price in ec2.on_demand_prices or ():
-        if price.instance_type in names:
-            on_demand.setdefault(price.instance_type, price)
-    newest: dict[tuple[str, str], datetime] = {}
-    for row in ec2.spot_prices or ():
-        if row.instance_type in names and row.timestamp is not None:
-            where = row.instance_type, row.availability_zone
-            if where in places:
-                newest[where] = max(newest.get(where, row.timestamp), row.timestamp)
-    return tuple(_priced(one, on_demand, newest) for one in best)
+    moments = _Moments.of(ec2, [(b.instance_type, b.zone) for b in best])
+    return tuple(_priced(one, moments) for one in best)
 
 
-def _priced(
-    best: Cheapest, on_demand: Mapping[str, OnDemandPrice], newest: Mapping[tuple[str, str], datetime]
-) -> Cheapest:
-    price, spot = on_demand.get(best.instance_type), newest.get((best.instance_type, best.zone))
-    effective = price.effective if price else ""
-    as_of = spot.isoformat() if best.capacity_type == SPOT and spot else effective
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """When prices are from: on demand by type (in force since), spot by type and zone (the newest row's time)."""
+
+    on_demand: Mapping[str, OnDemandPrice]
+    spot: Mapping[tuple[str, str], datetime]
+
+    @classmethod
+    def of(cls, ec2: Ec2Facts, places: Sequence[tuple[str, str]]) -> "_Moments":
+        """Of these types and zones alone: a region has tens of thousands of prices."""
+        names, wanted = {name for name, _ in places}, set(places)
+        on_demand: dict[str, OnDemandPrice] = {}
+        for price in ec2.on_demand_prices or ():
+            if price.instance_type in names:
+                on_demand.setdefault(price.instance_type, price)
+        newest: dict[tuple[str, str], datetime] = {}
+        for row in ec2.spot_prices or ():
+            if row.instance_type in names and row.timestamp is not None:
+                where = row.instance_type, row.availability_zone
+                if where in wanted:
+                    newest[where] = max(newest.get(where, row.timestamp), row.timestamp)
+        return cls(on_demand, newest)
+
+    def of_price(self, name: str, zone: str, capacity_type: str) -> str:
+        """RFC 3339 or a date; "" where it is not known."""
+        if capacity_type == SPOT:
+            since = self.spot.get((name, zone))
+            return since.isoformat() if since else ""
+        price = self.on_demand.get(name)
+        return price.effective if price else ""
+
+
+def _priced(best: Cheapest, moments: _Moments) -> Cheapest:
+    price = moments.on_demand.get(best.instance_type)
+    as_of = moments.of_price(best.instance_type, best.zone, best.capacity_type)
     return replace(
         best,
         on_demand_price_per_hour=price.price_per_hour if price else None,
         as_of=as_of if best.price_per_hour is not None else "",
+        on_demand_as_of=price.effective if price else "",
     )
 
 

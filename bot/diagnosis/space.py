@@ -11,7 +11,7 @@ from itertools import islice
 
 from bot.diagnosis.indexes import Axis, Ladder, Memo, Types, bits
 from bot.diagnosis.requirements import Requirement, Requirements
-from bot.model.labels import WELL_KNOWN
+from bot.model.labels import WELL_KNOWN, ZONE_ID
 from bot.model.quantities import ZERO, Quantity, Resources
 from bot.model.world import Catalogue, InstanceType, Offering, Refused, Unavailable
 
@@ -68,6 +68,12 @@ class Space:
     @cached_property
     def available_rows(self) -> Rows:
         return self._joined(self.available)
+
+    @cached_property
+    def zone_names(self) -> Mapping[str, str]:
+        """Zone id to the account's zone name, of zones whose subnets tell both."""
+        ids = ((slot.requirements.get(ZONE_ID), slot.zone) for slot in self.slots)
+        return {value: zone for known, zone in ids if known is not None for value in known.values}
 
     @cached_property
     def healthy(self) -> Types:

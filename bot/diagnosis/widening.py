@@ -4,18 +4,18 @@ Kept are the pod's amounts and volumes and what EC2, the EC2NodeClass and EC2's 
 that pod and NodePool ask for. What the NodePool itself excludes is named apart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from bot.diagnosis.constraints import Partition
 from bot.diagnosis.quotas import quotas_of
+from bot.diagnosis.reserved import LABELS, OF_POOL, Reserved, reserved
 from bot.diagnosis.space import Rows
-from bot.model.diagnosis import Constraint, Kind
+from bot.model.diagnosis import Constraint
 from bot.model.labels import AWS_DOMAIN
 from bot.model.world import InstanceType, Offering, World
 
-_LABELS: Final = (Kind.NODE_SELECTOR, Kind.NODE_AFFINITY, Kind.POOL_REQUIREMENT, Kind.POOL_LABEL)
 _GPU: Final = (f"{AWS_DOMAIN}/instance-gpu-memory", f"{AWS_DOMAIN}/instance-gpu-manufacturer")
 
 Tried = list[tuple[InstanceType, Offering]]
@@ -30,11 +30,12 @@ class Widening:
     sizes: tuple[str, ...]
     families: tuple[str, ...]
     excluded: tuple[str, ...]
+    reserved: Reserved
 
 
 def widening(partition: Partition, world: World, tried: Tried) -> Widening:
     """What else is open for the pod: other zones and capacity types of the types tried, other sizes of their families,
-    other families whose GPUs have as much memory.
+    other families whose GPUs have as much memory, and capacity that is held for the account or could be.
     """
     types, zones = {t.name for t, _ in tried}, {o.zone for _, o in tried}
     ways, families = {o.capacity_type for _, o in tried}, {_family(t) for t, _ in tried}
@@ -43,8 +44,8 @@ def widening(partition: Partition, world: World, tried: Tried) -> Widening:
     near = sum(
         1 << i for i, t in enumerate(space.types) if _family(t) in families or (any(g := _gpus(t)) and g in gpus)
     )
-    labels = [f.constraint for f in partition.filters if f.constraint.kind in _LABELS]
-    of_pool = [c for c in labels if c.kind in (Kind.POOL_REQUIREMENT, Kind.POOL_LABEL)]
+    labels = [f.constraint for f in partition.filters if f.constraint.kind in LABELS]
+    of_pool = [c for c in labels if c.kind in OF_POOL]
     found: dict[str, set[str]] = {"zones": set(), "capacity_types": set(), "sizes": set(), "families": set()}
     allowed: set[str] = set()
     for rows, into in ((partition.passing(labels), None), (_allowed(partition, labels, of_pool), allowed)):
@@ -71,7 +72,8 @@ def widening(partition: Partition, world: World, tried: Tried) -> Widening:
                     into.add(option)
     every = {option for options in found.values() for option in options}
     named = {kind: tuple(sorted(options)) for kind, options in found.items()}
-    return Widening(**named, excluded=tuple(sorted(every - allowed)))
+    held = reserved(partition, world, space.rows_of_types(near), _has_addresses(world))
+    return Widening(**named, excluded=tuple(sorted(every - allowed)), reserved=held)
 
 
 def _allowed(partition: Partition, labels: Iterable[Constraint], of_pool: Iterable[Constraint]) -> Rows:
@@ -82,13 +84,18 @@ def _allowed(partition: Partition, labels: Iterable[Constraint], of_pool: Iterab
 
 def _possible(partition: Partition, world: World, rows: Rows) -> Iterable[tuple[InstanceType, Offering]]:
     """Offerings with free addresses in their zone's subnets and room in their quota, as far as either is known."""
-    quotas = quotas_of(world)
+    quotas, has_addresses = quotas_of(world), _has_addresses(world)
+    for instance_type, offering in partition.space.offerings(rows):
+        if has_addresses(offering.zone) and quotas.short(instance_type.name, offering.capacity_type) is None:
+            yield instance_type, offering
+
+
+def _has_addresses(world: World) -> Callable[[str], bool]:
+    """Whether a zone's subnets have a free address; one whose subnets were not read counts as having some."""
     free: dict[str, int] = {}
     for subnet in world.ec2.subnets or ():
         free[subnet.availability_zone] = free.get(subnet.availability_zone, 0) + subnet.available_ip_address_count
-    for instance_type, offering in partition.space.offerings(rows):
-        if free.get(offering.zone, 1) and quotas.short(instance_type.name, offering.capacity_type) is None:
-            yield instance_type, offering
+    return lambda zone: free.get(zone, 1) > 0
 
 
 def _family(instance_type: InstanceType) -> str:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Any, Final, Protocol
 
 import yaml
@@ -59,8 +60,10 @@ def _of_rules(rules: Iterable[Mapping[str, Any]], namespace: str, *, optional: b
     for rule in rules:
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
-                for verb in rule["verbs"]:
-                    yield Right(group=group, resource=resource, verb=verb, namespace=namespace, optional=optional)
+                for verb, name in product(rule["verbs"], rule.get("resourceNames") or ("",)):
+                    yield Right(
+                        group=group, resource=resource, verb=verb, namespace=namespace, optional=optional, name=name
+                    )
 
 
 def lease_rights(namespace: str) -> Iterator[Right]:
@@ -126,7 +129,8 @@ def _finding(right: Right, cluster: str, allowed: bool, manifest: str) -> Findin
     subject = f"{right.shown} {where}"
     if allowed:
         return Finding(area=f"cluster {cluster}", subject=subject, state=State.OK)
-    fix = "lease" if right.resource == "leases" else "rbac-optional" if right.optional else "rbac"
+    otherwise = "rbac-optional" if right.optional else "rbac"
+    fix = {"leases": "lease", "services/proxy": "rbac-metrics"}.get(right.resource, otherwise)
     return Finding(
         area=f"cluster {cluster}",
         subject=subject,

@@ -27,6 +27,7 @@ from bot.store import StoreUnavailable, open_store
 
 READ: Final = "deploy/manifests/rbac-read.yaml"
 OPTIONAL: Final = "deploy/manifests/rbac-read-optional.yaml"
+METRICS: Final = "deploy/manifests/rbac-read-metrics.yaml"
 # what deploy/slack/manifest.yaml asks for beside SCOPES: a part of the bot each
 _MORE_SCOPES: Final = frozenset(
     {"channels:history", "files:write", "groups:history", "reactions:write", "usergroups:read"}
@@ -78,9 +79,12 @@ async def _kubernetes(examination: Examination, config: ClusterConfig, place: ap
     async with api:
         found = await examine_server(api, name, examination.clock)
         if found[0].state is State.OK:
-            text = shipped_roles()["rbac-read-optional.yaml"]
             found += await examine_rights(api, name, _rights(examination), READ)
-            found += await examine_rights(api, name, rights_of(text, optional=True), OPTIONAL)
+            where = examination.config.karpenter_namespaces
+            for manifest in (OPTIONAL, METRICS):
+                text = shipped_roles()[manifest.rpartition("/")[2]]
+                rights = rights_of(text, log_namespaces=where, optional=True)
+                found += await examine_rights(api, name, rights, manifest)
     return found
 
 

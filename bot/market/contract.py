@@ -32,7 +32,7 @@ def offerings_as_json(table: OfferingsTable, ages: Mapping[str, float], elapsed_
         "capacityBlocks": [_block(one) for one in table.blocks],
         "notes": list(table.notes),
         "missing": [str(gap) for gap in table.missing],
-        "agesSeconds": {_camel(fact): round(age, 1) for fact, age in ages.items()},
+        "agesSeconds": ages_as_json(ages),
         "elapsedMs": round(elapsed_ms, 1),
     }
 
@@ -66,6 +66,7 @@ def _row(row: OfferingRow) -> Json:
         "pricePerHour": row.price,
         "onDemandPricePerHour": row.on_demand_price,
         "asOf": row.as_of or None,
+        "onDemandAsOf": row.on_demand_as_of or None,
         "spotRange": None
         if day is None
         else {"low": day.low, "high": day.high, "since": _moment(day.known_since), "changes": len(day.changes) - 1},
@@ -91,6 +92,7 @@ def _best(row: OfferingRow) -> Json:
         "pricePerHour": row.price,
         "onDemandPricePerHour": row.on_demand_price,
         "asOf": row.as_of or None,
+        "onDemandAsOf": row.on_demand_as_of or None,
     }
 
 
@@ -152,7 +154,7 @@ def nodepools_as_json(answer: NodePools, ages: Mapping[str, float], elapsed_ms: 
         "now": _moment(answer.now),
         "nodepools": [_pool(pool) for pool in answer.pools],
         "missing": [str(gap) for gap in answer.missing],
-        "agesSeconds": {_camel(fact): round(age, 1) for fact, age in ages.items()},
+        "agesSeconds": ages_as_json(ages),
         "elapsedMs": round(elapsed_ms, 1),
     }
 
@@ -225,6 +227,7 @@ def _cheapest(best: Cheapest) -> Json:
         "pricePerHour": best.price_per_hour,
         "onDemandPricePerHour": best.on_demand_price_per_hour,
         "asOf": best.as_of or None,
+        "onDemandAsOf": best.on_demand_as_of or None,
     }
 
 
@@ -249,6 +252,11 @@ def _problem(one: Problem) -> Json:
         "lastSeen": _moment(one.last),
         "count": one.count,
     }
+
+
+def ages_as_json(ages: Mapping[str, float]) -> dict[str, Json]:
+    """How old EC2's facts are in seconds: `{"spotPrices": 61.2}`."""
+    return {_camel(fact): round(age, 1) for fact, age in ages.items()}
 
 
 def _moment(at: datetime | None) -> str | None:

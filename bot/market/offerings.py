@@ -71,6 +71,7 @@ class OfferingRow:
     price: float | None = None
     on_demand_price: float | None = None
     as_of: str = ""
+    on_demand_as_of: str = ""
     spot: SpotDay | None = None
     mark: Refused | None = None
     marked: bool = False
@@ -85,7 +86,8 @@ class OfferingRow:
     @property
     def open(self) -> bool:
         """Whether nothing that is known stands against launching one now; whether EC2 has stock, nobody can know."""
-        return bool(self.offered) and not self.marked and not self.quota_short and self.free_addresses != 0
+        barred = self.marked or self.quota_short or self.free_addresses == 0 or (self.metric_unavailable and self.pools)
+        return bool(self.offered) and not barred
 
     @property
     def nodepools(self) -> tuple[str, ...]:
@@ -236,6 +238,7 @@ class _Reading:
             price=price if offered is not False else None,
             on_demand_price=self.on_demand.get(name),
             as_of=self._as_of(name, day, spot=spot) if price is not None else "",
+            on_demand_as_of=self.effective.get(name, ""),
             spot=day if offered is not False else None,
             mark=mark,
             marked=is_on(mark, self.now),
@@ -259,6 +262,7 @@ class _Reading:
             offered=room,
             why_not="" if room else NO_ROOM,
             on_demand_price=self.on_demand.get(held.instance_type),
+            on_demand_as_of=self.effective.get(held.instance_type, ""),
             reservation=held,
             free_addresses=self.addresses.get(held.availability_zone),
             pools=pools.get((held.instance_type, held.availability_zone, RESERVED, held.capacity_reservation_id), ()),
@@ -278,8 +282,9 @@ class _Reading:
         return day.as_of.isoformat() if day else ""
 
     def _score(self, name: str, zone_id: str) -> int | None:
-        own = self.scores.get((name, zone_id))
-        return own if own is not None else self.scores.get(("", zone_id))
+        """The type's own, else its family's, else that of all types asked about together."""
+        asked = (self.scores.get((one, zone_id)) for one in (name, name.partition(".")[0], ""))
+        return next((score for score in asked if score is not None), None)
 
 
 def _offered(ec2: Ec2Facts) -> Mapping[str, frozenset[str]] | None:

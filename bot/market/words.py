@@ -3,16 +3,21 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from bot.diagnosis.quotas import Quota
+from bot.diagnosis.instance_offerings import dollars
+from bot.diagnosis.quotas import CAPACITY_BLOCK, Quota
 from bot.market.charts import charted, spot_chart
 from bot.market.offerings import OfferingRow, OfferingsTable, TypeFigures
+from bot.model.ec2 import CapacityBlockOffering
 from bot.model.labels import RESERVED, SPOT
 from bot.model.world import Missing
 from bot.playbooks import Line, LineKind, Phrases, clean
+from bot.playbooks.ages import render_ages
 from bot.playbooks.gap_words import gap_line
 from bot.playbooks.sheet import Grid, Part, Sheet
 
-_COLUMNS: Final = ("zone", "how", "state", "price", "range", "as-of", "score", "pools")
+_COLUMNS: Final = ("zone", "how", "state", "price", "range", "as-of", "score", "quota", "pools")
+_OPTIONAL: Final = ("score", "quota")
+"""Columns that stand there only where some row has them."""
 _NOTHING: Final = "–"
 _MOST_BLOCKS: Final = 5
 
@@ -50,14 +55,9 @@ def missing_lines(missing: Sequence[Missing], phrases: Phrases) -> tuple[Line, .
 
 
 def age_lines(ages: Mapping[str, float], phrases: Phrases) -> list[Line]:
-    """One line with the age of each fact that came out of a cache; none where all is fresh."""
-    old = [(fact, age) for fact, age in ages.items() if age >= 1]
-    if not old:
-        return []
-    said = [
-        phrases.marked("market.age", fact=phrases.marked(f"fact.{fact}"), age=phrases.age(age)) for fact, age in old
-    ]
-    return [phrases.line("market.ages", ages=said)]
+    """One line with the ages of what came out of a cache; none where all is fresh."""
+    line = render_ages(ages, phrases)
+    return [line] if line else []
 
 
 def _title(table: OfferingsTable, phrases: Phrases) -> Line:
@@ -81,15 +81,17 @@ def _about(table: OfferingsTable, phrases: Phrases) -> Line:
         price=best.price,
         on_demand=best.on_demand_price if best.capacity_type == SPOT else None,
         as_of=best.as_of,
+        on_demand_as_of=best.on_demand_as_of,
     )
 
 
 def _grid(table: OfferingsTable, phrases: Phrases) -> Grid:
-    """A row each; the type stands in front where there are several, scores only where there are any."""
+    """A row each, Capacity Blocks for sale last; the type stands in front where there are several."""
     several = len(table.types) > 1
-    scored = any(row.score is not None for row in table.rows)
-    names = [*(["type"] if several else []), *(c for c in _COLUMNS if c != "score" or scored)]
     rows = [_cells(row, phrases) for row in table.rows if not several or row.offered is not False]
+    rows += [_block_cells(block, table, phrases) for block in table.blocks[:_MOST_BLOCKS]]
+    empty = {name for name in _OPTIONAL if all(cells[name] == _NOTHING for cells in rows)}
+    names = [*(["type"] if several else []), *(c for c in _COLUMNS if c not in empty)]
     return Grid(
         columns=tuple(phrases.text(f"market.column.{name}") for name in names),
         rows=tuple(tuple(clean(cells[name]) for name in names) for cells in rows),
@@ -106,7 +108,38 @@ def _cells(row: OfferingRow, phrases: Phrases) -> dict[str, str]:
         "range": f"{phrases.figure(row.spot.low)}–{phrases.figure(row.spot.high)}" if row.spot else _NOTHING,
         "as-of": phrases.moment(row.as_of, "day") if row.as_of and row.price is not None else _NOTHING,
         "score": str(row.score) if row.score is not None else _NOTHING,
+        "quota": _left(row.quota) if row.quota is not None else _NOTHING,
         "pools": ", ".join((*row.nodepools, *(f"({u.name})" for u in row.pools if u.why_not))) or _NOTHING,
+    }
+
+
+def _left(quota: Quota) -> str:
+    """`96/192`: vCPUs left of the limit; `≤96/192` where only this cluster's nodes were counted, `?/192` where nothing was."""
+    left = "?" if quota.left is None else f"{'' if quota.whole_account else '≤'}{quota.left:.0f}"
+    return f"{left}/{quota.limit:.0f}"
+
+
+def _block_cells(block: CapacityBlockOffering, table: OfferingsTable, phrases: Phrases) -> dict[str, str]:
+    """A Capacity Block that can be bought: its price by the instance and hour, though it is paid at once."""
+    start, fee = block.start_date, dollars(block.upfront_fee) if block.currency_code == "USD" else None
+    hours = block.instance_count * block.capacity_block_duration_hours
+    ids = {row.zone: row.zone_id for row in table.rows if row.zone_id}
+    zone_id = ids.get(block.availability_zone)
+    return {
+        "type": block.instance_type,
+        "zone": f"{block.availability_zone} ({zone_id})" if zone_id else block.availability_zone,
+        "how": CAPACITY_BLOCK,
+        "state": phrases.text(
+            "market.state.for-sale",
+            start=phrases.moment(start) or "?",
+            hours=block.capacity_block_duration_hours,
+        ),
+        "price": phrases.price(fee / hours) if fee is not None and hours else _NOTHING,
+        "range": _NOTHING,
+        "as-of": phrases.moment(table.now, "day"),
+        "score": _NOTHING,
+        "quota": _NOTHING,
+        "pools": _NOTHING,
     }
 
 

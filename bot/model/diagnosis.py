@@ -122,7 +122,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cheapest:
-    """The cheapest of some offerings; price in dollars an hour, with the day or moment that it is from."""
+    """The cheapest of some offerings; prices in dollars an hour, each with the day or moment that it is from."""
 
     instance_type: str
     zone: str
@@ -130,6 +130,7 @@ class Cheapest:
     price_per_hour: float | None
     on_demand_price_per_hour: float | None = None
     as_of: str = ""
+    on_demand_as_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +141,8 @@ class Compared:
     capacity_type: str
     price_per_hour: float
     difference: float
+    zone: str = ""
+    as_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,3 +271,5 @@ class Diagnosis:
     facts: Mapping[str, Fact] = field(default_factory=dict)
     waiting: Waiting | None = None
     """Of a pod that has no node yet; None where that is not known."""
+    ec2_ages: Mapping[str, float] = field(default_factory=dict)
+    """How old EC2's facts are in seconds, by field of Ec2Facts; what was read for this answer is 0 s old or not in it."""

@@ -211,7 +211,10 @@ class AvailabilityZone(Row, frozen=True):
 
 
 class PlacementScore(Row, frozen=True):
-    """How likely spot capacity is to be had, 1 to 10, by zone id. `instance_type` is what was asked about; AWS says none."""
+    """How likely spot capacity is to be had, 1 to 10, by zone id.
+
+    `instance_type` is what was asked about, a type or a whole family; "" for several. AWS says none.
+    """
 
     score: int
     availability_zone_id: str = ""

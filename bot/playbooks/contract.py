@@ -24,11 +24,14 @@ _CAUSE_FACTS: Final[Mapping[str, str]] = {
     "pod-ignored": "message",
     "dynamic-resources-unsupported": "claims message",
     "unknown-instance-type": "instance_type wanted_by did_you_mean",
+    "zone-id-as-name": "key wanted meant is_id wanted_by",
     "zone-not-offered": f"{_TYPES} zones offered_zones wanted_by",
     "capacity-type-not-offered": f"{_TYPES} capacity_types offered_capacity_types zones",
     "subnet-missing-in-zone": "zones nodeclass subnet_zones",
-    "capacity-unavailable": "instance_types zones capacity_types reason since until tried attempts"
-    " wider_zones wider_capacity_types wider_sizes wider_families excluded_by_nodepool",
+    "capacity-unavailable": "instance_types zones capacity_types reason since until tried attempts in_metrics"
+    " wider_zones wider_capacity_types wider_sizes wider_families excluded_by_nodepool reserved_off"
+    " held held_kinds held_what held_zones held_ends held_unselected held_excluded"
+    " blocks blocks_what blocks_zones blocks_starts blocks_hours blocks_fees",
     "taint-not-tolerated": "taint key value effect nodepool",
     "nodepool-limit-exceeded": "nodepool resource limit used needed instance_type",
     "nodepool-not-ready": "nodepool condition reason message",

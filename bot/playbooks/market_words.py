@@ -22,6 +22,7 @@ FACTS: Final = (
 _STATES: Final = (
     *("open", "not-offered-in-zone", "not-sold", "unknown", "reservation-full", "over-quota", "no-addresses", "metric"),
 )
+_COLUMNS: Final = ("zone", "how", "state", "price", "range", "as-of", "score", "quota", "pools")
 _NODE_STATES: Final = ("launching", "registering", "initializing", "ready", "deleting")
 
 MARKET: Final[Mapping[str, Mapping[str, object]]] = {
@@ -29,15 +30,22 @@ MARKET: Final[Mapping[str, Mapping[str, object]]] = {
         f"market.heading.{name}": {}
         for name in ("offerings", "marks", "quotas", "reservations", "spot", "types", "ages")
     },
-    **{f"market.column.{n}": {} for n in ("type", "zone", "how", "state", "price", "range", "as-of", "score", "pools")},
+    **{f"market.column.{n}": {} for n in (*_COLUMNS, "type")},
     **{f"market.state.{state}": {} for state in _STATES},
     "market.state.refused": {"until": "11:23"},
     "market.state.reserved": {"free": 2},
+    "market.state.for-sale": {"start": "12-29 11:30", "hours": 24},
     **{
         f"market.title.{code}": {"name": "p5", "region": "ap-northeast-2", "sold": 2, "zones": 4}
         for code in ("offered", "not-offered", "unknown")
     },
-    "market.cheapest": {**_PLACE, "price": 31.5, "on_demand": 98.3, "as_of": "2025-12-28"},
+    "market.cheapest": {
+        **_PLACE,
+        "price": 31.5,
+        "on_demand": 98.3,
+        "as_of": "2025-12-28",
+        "on_demand_as_of": "2025-12-01",
+    },
     "market.nothing-open": {},
     "market.no-rows": {},
     "market.mark-on": _MARK,
@@ -89,8 +97,8 @@ MARKET: Final[Mapping[str, Mapping[str, object]]] = {
         "neuron": 0,
     },
     "market.type-unknown": {"name": "p9.48xlarge"},
-    "market.age": {"fact": "spot prices", "age": "2 min"},
-    "market.ages": {"ages": ["spot prices 2 min"]},
+    "market.age": {"facts": ["spot prices", "subnets"], "age": "2 min"},
+    "market.ages": {"ages": ["spot prices 2 min old", "zones 3 h old"]},
     "market.chart.title": {"name": "p5.48xlarge"},
     "market.chart.x": {},
     "market.chart.y": {},

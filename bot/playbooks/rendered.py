@@ -85,6 +85,8 @@ class Rendered:
     karpenter_says: tuple[RenderedStatement, ...] = ()
     missing: tuple[Line, ...] = ()
     notes: tuple[Line, ...] = ()
+    ages: Line | None = None
+    """How old EC2's facts are; None where all of them are fresh, or recorded ones."""
     timeline: tuple[Line, ...] = ()
     shields: tuple[Line, ...] = ()
     funnel: RenderedFunnel | None = None

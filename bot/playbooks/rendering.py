@@ -22,6 +22,7 @@ from bot.model.diagnosis import (
     Unevaluated,
 )
 from bot.model.objects import ObjectRef
+from bot.playbooks.ages import render_ages
 from bot.playbooks.funnel import render_funnel
 from bot.playbooks.gap_words import gap_line
 from bot.playbooks.library import Playbooks
@@ -83,6 +84,7 @@ def render(diagnosis: Diagnosis, playbooks: Playbooks, language: str) -> Rendere
             *(_unevaluated(one, phrases) for one in diagnosis.unevaluated),
             *(parse_line(phrases.said("note", note)) for note in diagnosis.notes),
         ),
+        ages=render_ages(diagnosis.ec2_ages, phrases),
         funnel=render_funnel(diagnosis, phrases) if diagnosis.causes else None,
         problems=tuple(dict.fromkeys(problems)),
     )

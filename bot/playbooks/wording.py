@@ -41,6 +41,7 @@ _HEADINGS: Final = (
     "missing",
     "notes",
     "also",
+    "ages",
     "links",
     "shields",
     "timeline",

@@ -49,6 +49,8 @@ class FakeKube:
     objects: list[Manifest]
     logs: dict[str, bytes] = field(default_factory=dict)
     """`namespace/pod` -> the log."""
+    pages: dict[str, bytes] = field(default_factory=dict)
+    """`namespace/service:port/path` -> what the Service behind the proxy answers."""
     faults: dict[str, Fault] = field(default_factory=dict)
     """The end of a path (`/nodepools`; `/nodepools?watch` when it is watched) -> what is wrong with it."""
     token: str = "good"
@@ -135,6 +137,8 @@ class FakeKube:
             return self._discovery(api_version)
         namespace = rest[1] if rest[0] == "namespaces" and len(rest) > 2 else ""
         plural, *more = rest[2:] if namespace else rest
+        if plural == "services" and more[1:2] == ["proxy"]:
+            return self._proxied(namespace, more[0], "/".join(more[2:]))
         if "watch" in request.query:
             return await self.history.serve(request, lambda o: _selected(request, o, api_version, namespace, plural))
         return self._read(request, api_version, namespace, plural, more)
@@ -148,6 +152,12 @@ class FakeKube:
             for k in sorted(kinds)
         ]
         return web.json_response({"kind": "APIResourceList", "groupVersion": api_version, "resources": resources})
+
+    def _proxied(self, namespace: str, service: str, path: str) -> web.Response:
+        page = self.pages.get(f"{namespace}/{service}/{path}")
+        if page is None:
+            return status(404, f'services "{service.partition(":")[0]}" not found')
+        return web.Response(body=page, content_type="text/plain")
 
     def _read(
         self, request: web.Request, api_version: str, namespace: str, plural: str, more: list[str]

@@ -177,6 +177,7 @@ def _context(rendered: Rendered, phrases: Phrases) -> list[Sequence[Block]]:
         ("pools", [pool.line for pool in rendered.pools]),
         ("missing", list(rendered.missing)),
         ("notes", list(rendered.notes)),
+        ("ages", [rendered.ages] if rendered.ages else []),
     ):
         if lines:
             more = _more(phrases, "pools" if name == "pools" else "lines")

@@ -70,6 +70,7 @@ def _rest(rendered: Rendered, phrases: Phrases) -> list[Sequence[Block]]:
         ("pools", [pool.line for pool in rendered.pools]),
         ("missing", list(rendered.missing)),
         ("notes", list(rendered.notes)),
+        ("ages", [rendered.ages] if rendered.ages else []),
     ):
         if lines:
             groups.append([section([_label(phrases, name), *lines], more, _MOST_TEXT)])

@@ -16,7 +16,15 @@ from bot.model.kubernetes import Event, Node, Pod, PodDisruptionBudget
 from bot.model.objects import MalformedObjectError, ObjectMeta, decode
 from bot.model.world import World
 from bot.sources.errors import ClusterUnreachable, NotPermitted, PodNotFound, ReadFailed, SourceError
-from bot.sources.karpenter_side import Installation, KarpenterSide, Whereabouts, observe_karpenter
+from bot.sources.karpenter_metrics import observe_unavailable
+from bot.sources.karpenter_side import (
+    Installation,
+    KarpenterSide,
+    Whereabouts,
+    observe_controllers,
+    observe_karpenter,
+    running,
+)
 from bot.sources.kube_api import KubeApi
 from bot.sources.logs import LogTail
 from bot.sources.neighbours import observe_neighbours, observe_on_node, observe_placed, unique
@@ -204,6 +212,14 @@ class Cluster:
             placements_known=not reader.missing,
             missing=(*world.missing, *reader.missing),
         )
+
+    async def observe_unavailable(self, world: World) -> World:
+        """The World with the offerings that Karpenter's own metrics call unavailable, or a gap that says why not."""
+        reader = Reader(self._api)
+        pods = running(await observe_controllers(reader, self._karpenter))
+        found = await observe_unavailable(reader, pods)
+        gaps = (gap for gap in reader.missing if gap not in world.missing)
+        return replace(world, unavailable_in_metrics=found, missing=(*world.missing, *gaps))
 
     def _world(self, side: KarpenterSide, now: datetime) -> World:
         return World(

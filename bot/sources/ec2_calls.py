@@ -185,7 +185,7 @@ _VCPUS_IN_USE: Final = (
 
 
 def _zones(client: Any) -> Rows:  # noqa: ANN401
-    """Those that the account uses: of local and Wavelength zones, the ones that it opted into."""
+    """Those that the account uses: of local and Wavelength zones, the ones that it opted into. AWS has no pages of them."""
     return decode_rows(client.describe_availability_zones()["AvailabilityZones"], AvailabilityZone)
 
 
@@ -196,7 +196,8 @@ def _identity(client: Any) -> Rows:  # noqa: ANN401
 def _placement_scores(region: str, names: Names) -> Iterable[Fetch]:
     """One score a zone for all these types together: AWS scores what may stand in for each other, and counts requests."""
     chosen = sorted(names or ())[:_TYPES_SCORED]
-    one = chosen[0] if len(chosen) == 1 else ""
+    families = {name.partition(".")[0] for name in chosen}
+    one = chosen[0] if len(chosen) == 1 else families.pop() if len(families) == 1 else ""
 
     def fetch(client: Any) -> Rows:  # noqa: ANN401
         rows = _rows(
@@ -310,7 +311,6 @@ CALLS: Final = (
         action="ec2:DescribeAvailabilityZones",
         ttl=12 * _HOUR,
         plan=lambda *_: [_zones],
-        extra=True,
     ),
     Call(
         fact="spot_history",
@@ -351,6 +351,7 @@ CALLS: Final = (
         extra=True,
     ),
 )
+FACTS: Final = frozenset(call.fact for call in CALLS)
 EXTRAS: Final = frozenset(call.fact for call in CALLS if call.extra)
 ACTIONS: Final = (*dict.fromkeys(call.action for call in CALLS), "sts:AssumeRole")
 """All that the bot may ever ask of AWS from here; the last only where a cluster is read with a role of its own."""

@@ -96,7 +96,7 @@ async def observe_karpenter(reader: Reader, whereabouts: Whereabouts, tail: LogT
         nodes = group.create_task(_observe_nodes(reader))
         daemons = group.create_task(_observe_daemons(reader, nodes))
         events = group.create_task(_observe_events(reader))
-        controllers = group.create_task(_observe_controllers(reader, whereabouts, tail))
+        controllers = group.create_task(_observe_with_log(reader, whereabouts, tail))
     node_pools, node_classes = pools.result()
     daemon_sets, daemon_pods = daemons.result()
     pods = controllers.result()
@@ -193,14 +193,25 @@ async def _observe_events(reader: Reader) -> tuple[Event, ...]:
     return tuple(sorted(found, key=lambda e: str(e.time or ""))[-_EVENTS_KEPT:])
 
 
-async def _observe_controllers(reader: Reader, whereabouts: Whereabouts, tail: LogTail) -> tuple[ControllerPod, ...]:
+async def observe_controllers(reader: Reader, whereabouts: Whereabouts) -> tuple[ControllerPod, ...]:
+    """Karpenter's own pods."""
     pods = await _controllers_in(reader, whereabouts.likely(), whereabouts.installation)
     if not pods:
         pods = await _controllers_in(reader, whereabouts.installation.namespaces or ("",), whereabouts.installation)
         whereabouts.searched(pods)
-    running = [pod for pod in pods if pod.status.phase == "Running"]
+    return pods
+
+
+def running(pods: Sequence[ControllerPod]) -> tuple[ControllerPod, ...]:
+    """Those of them that run."""
+    return tuple(pod for pod in pods if pod.status.phase == "Running")
+
+
+async def _observe_with_log(reader: Reader, whereabouts: Whereabouts, tail: LogTail) -> tuple[ControllerPod, ...]:
+    pods = await observe_controllers(reader, whereabouts)
     # Only the leader logs decisions; after a change of leader the old one's lines still count, so all are read.
-    tails = await asyncio.gather(*(_observe_log(reader, pod, tail.names) for pod in running[:_CONTROLLERS_READ]))
+    read = running(pods)[:_CONTROLLERS_READ]
+    tails = await asyncio.gather(*(_observe_log(reader, pod, tail.names) for pod in read))
     for lines in tails:
         for line in lines:
             tail.take(line)

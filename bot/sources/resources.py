@@ -60,6 +60,7 @@ def group_of(api_version: str) -> tuple[str, str] | None:
 
 
 PODS: Final = Resource(plural="pods")
+SERVICES: Final = Resource(plural="services")
 EVENTS: Final = Resource(plural="events")
 NODES: Final = Resource(plural="nodes", namespaced=False)
 NAMESPACES: Final = Resource(plural="namespaces", namespaced=False)

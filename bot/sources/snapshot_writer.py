@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from bot.karpenter.metrics import metrics_page
 from bot.model.ec2 import Ec2Facts
 from bot.model.world import World
 from bot.sources.errors import SnapshotError
@@ -20,6 +21,7 @@ from bot.sources.snapshot import EC2, EC2_FILES, META
 _PATH: Final = re.compile(
     r"/(?:api/(?P<core>v1)|apis/(?P<group_version>[^/]+/[^/]+))(?:/namespaces/[^/]+(?=/))?/(?P<plural>[^/]+)(?P<name>/[^/]+)?"
 )
+METRICS: Final = "karpenter.prom"
 _NEVER: Final = frozenset({"secrets", "configmaps"})
 _KINDS: Final = {
     "pods": "Pod",
@@ -93,6 +95,8 @@ def write_snapshot(folder: Path, world: World, recording: Recording) -> None:
         if world.karpenter_log:
             lines = "".join(f"{redact_line(line)}\n" for line in world.karpenter_log)
             (folder / "karpenter.log").write_text(lines, encoding="utf-8")
+        if world.unavailable_in_metrics:
+            (folder / METRICS).write_text(metrics_page(world.unavailable_in_metrics), encoding="utf-8")
         (folder / META).write_text(yaml.safe_dump(_meta(world), sort_keys=False), encoding="utf-8")
         _write_ec2(folder / EC2, world.ec2)
     except OSError as error:
@@ -116,8 +120,11 @@ def _write_json(file: Path, data: object) -> None:
 
 
 def _write_ec2(folder: Path, facts: Ec2Facts) -> None:
+    """One file for each of the CLI's answers; prices of now and of the last day are answers of the same call."""
     for one in EC2_FILES:
         rows = getattr(facts, one.fact)
+        if one.fact == "spot_prices" and facts.spot_history:
+            rows = tuple(dict.fromkeys((*(rows or ()), *facts.spot_history)))
         if rows is None:
             continue
         plain = [msgspec.to_builtins(row) for row in rows] if one.kind else [price_entry(r, facts.region) for r in rows]

@@ -39,6 +39,8 @@ class Bed:
     kubeconfig: Path
     admin: Api
     moto_url: str
+    metrics_port: int
+    """Of Karpenter's metrics page, on every address of this machine."""
     processes: tuple[Running, ...]
 
     @property
@@ -107,6 +109,7 @@ def start_bed(assets: Assets, folder: Path, *, detached: bool = False) -> Bed:
         kubeconfig=layout.kubeconfig("admin"),
         admin=admin,
         moto_url=layout.moto_url,
+        metrics_port=layout.ports["karpenter-metrics"],
         processes=tuple(starter.started),
     )
 

@@ -39,10 +39,10 @@ def test_helm_finds_nothing_to_complain_about() -> None:
 
 
 def test_roles_are_those_of_the_manifests() -> None:
-    values = "rbac.optional=true,rbac.write=true,rbac.recreate=true,store.existingSecret=s"
+    values = "rbac.optional=true,rbac.metrics=true,rbac.write=true,rbac.recreate=true,store.existingSecret=s"
     objects = rendered("--set", values)
-    files = ("rbac-read.yaml", "rbac-read-optional.yaml", "rbac-write.yaml", "rbac-recreate.yaml", "rbac-lease.yaml")
-    for file in files:
+    files = ("read", "read-optional", "read-metrics", "write", "recreate", "lease")
+    for file in (f"rbac-{name}.yaml" for name in files):
         for written in yaml.safe_load_all((MANIFESTS / file).read_text("utf-8")):
             if written["kind"] in ("Role", "ClusterRole"):
                 assert one(objects, written["kind"], written["metadata"]["name"])["rules"] == written["rules"]

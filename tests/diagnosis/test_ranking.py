@@ -31,6 +31,7 @@ ORDER = {
     "taint-not-tolerated": ["add-toleration"],
     "unknown-instance-type": ["change-node-selector", "drop-node-selector"],
     "v1beta1-nodepool": ["reduce-resource", "drop-node-selector"],
+    "zone-id-for-name": ["change-node-selector", "drop-node-selector"],
     "zone-without-type": ["drop-node-selector", "drop-node-selector"],
 }
 """Which remedies the recorded cases offer, best first."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from msgspec import structs
 
 from bot.catalogues import Catalogues
+from bot.contract import as_json
 from bot.diagnosis import diagnose
 from bot.model.diagnosis import Cause, Diagnosis
-from bot.model.ec2 import ServiceQuota
+from bot.model.ec2 import CapacityBlockOffering, CapacityReservation, ServiceQuota
+from bot.model.karpenter import CapacityReservationStatus
 from bot.model.world import World
+from bot.packaged import load_playbooks
+from bot.playbooks import render
 from bot.sources.pod_search import PodQuestion, find_pod
+from bot.terminal import render_text
 from tests.market.worlds import recorded, with_ec2
 from tests.recorded import RECORDED
 
@@ -97,3 +103,118 @@ def test_the_page_says_it_in_both_languages() -> None:
         ("ko", "구매 옵션 `on-demand`"),
     ):
         assert words in " ".join(CASE.text(language).split())
+
+
+def held(zone: str = "a", free: int = 2, name: str = "g6e.48xlarge", **more: Any) -> CapacityReservation:  # noqa: ANN401
+    return CapacityReservation(
+        capacity_reservation_id=f"cr-{name}-{zone}-{free}",
+        instance_type=name,
+        availability_zone=f"ap-northeast-2{zone}",
+        available_instance_count=free,
+        total_instance_count=4,
+        **{"state": "active", **more},
+    )
+
+
+def said(world: World, language: str) -> str:
+    playbooks = load_playbooks()
+    text = render_text(render(diagnosed(world), playbooks, language), playbooks.phrases(language))
+    return " ".join(text.split())
+
+
+def test_the_accounts_own_reservations_with_room_are_named_and_what_keeps_them_from_being_used() -> None:
+    rows = (
+        held("a"),
+        held("b", 1, reservation_type="capacity-block", end_date=datetime(2025, 12, 30, 11, 30, tzinfo=UTC)),
+        held("a", 0),  # full
+        held("a", 3, state="expired"),
+        held("c"),  # EC2 does not have the type there
+        held("b", 4, name="g6e.4xlarge"),  # too small for the pod
+    )
+    world = with_ec2(recorded(), capacity_reservations=rows)
+    facts = capacity(world).facts
+    assert facts["held"] == ("cr-g6e.48xlarge-a-2", "cr-g6e.48xlarge-b-1")
+    assert facts["held_what"] == ("2 × g6e.48xlarge", "1 × g6e.48xlarge")
+    assert facts["held_unselected"] == ("cr-g6e.48xlarge-a-2", "cr-g6e.48xlarge-b-1")
+    assert facts["held_excluded"] == ("cr-g6e.48xlarge-a-2", "cr-g6e.48xlarge-b-1")  # gpu allows spot and on-demand
+    english = said(world, "en")
+    assert (
+        "The account holds `cr-g6e.48xlarge-b-1` (Capacity Block): 1 × g6e.48xlarge free in `ap-northeast-2b` until"
+        " 2025-12-30 11:30 UTC; the EC2NodeClass has to select it" in english
+    )
+    assert "the sure way" not in english
+    assert "계정이 가진 예약 `cr-g6e.48xlarge-a-2`: `ap-northeast-2a`에 2 × g6e.48xlarge 남음" in said(world, "ko")
+
+
+def _selecting(world: World, *ids: str) -> World:
+    """The EC2NodeClass has found these reservations, and its NodePool allows `reserved`."""
+    found = tuple(
+        CapacityReservationStatus(id=i, instance_type="g6e.48xlarge", availability_zone="ap-northeast-2a") for i in ids
+    )
+    classes = tuple(
+        structs.replace(c, status=structs.replace(c.status, capacity_reservations=found)) for c in world.node_classes
+    )
+
+    def allowing(pool: Any) -> Any:  # noqa: ANN401
+        inner = pool.spec.template.spec
+        terms = tuple(
+            structs.replace(r, values=(*r.values, "reserved")) if r.key == "karpenter.sh/capacity-type" else r
+            for r in inner.requirements
+        )
+        template = structs.replace(pool.spec.template, spec=structs.replace(inner, requirements=terms))
+        return structs.replace(pool, spec=structs.replace(pool.spec, template=template))
+
+    return replace(world, node_classes=classes, node_pools=tuple(map(allowing, world.node_pools)))
+
+
+def test_a_reservation_that_class_and_nodepool_take_needs_nothing_and_full_subnets_rule_it_out() -> None:
+    world = _selecting(with_ec2(recorded(), capacity_reservations=(held("a"),)), "cr-g6e.48xlarge-a-2")
+    facts = capacity(world).facts
+    assert (facts["held"], facts["held_unselected"], facts["held_excluded"]) == (("cr-g6e.48xlarge-a-2",), (), ())
+    full = tuple(
+        structs.replace(s, available_ip_address_count=0) if s.availability_zone == "ap-northeast-2a" else s
+        for s in world.ec2.subnets or ()
+    )
+    assert capacity(with_ec2(world, subnets=full)).facts["held"] == ()
+    off = replace(world, settings=replace(world.settings, reserved_capacity=False))
+    assert "feature gate `ReservedCapacity` is off" in said(off, "en")
+
+
+def test_capacity_blocks_for_sale_are_named_with_begin_and_price() -> None:
+    def block(offering: str, zone: str, day: int) -> CapacityBlockOffering:
+        return CapacityBlockOffering(
+            capacity_block_offering_id=offering,
+            instance_type="g6e.48xlarge",
+            availability_zone=f"ap-northeast-2{zone}",
+            instance_count=1,
+            start_date=datetime(2025, 12, day, 11, 30, tzinfo=UTC),
+            capacity_block_duration_hours=24,
+            upfront_fee="512.00",
+        )
+
+    world = with_ec2(
+        recorded(), capacity_blocks=(block("later", "a", 30), block("soon", "b", 29), block("far", "c", 28))
+    )
+    facts = capacity(world).facts
+    assert (facts["blocks"], facts["blocks_hours"]) == (("soon", "later"), (24, 24))
+    assert facts["held_excluded"] == ("later", "soon")
+    words = "1 × g6e.48xlarge in `ap-northeast-2b` for 24 hours from 2025-12-29 11:30 UTC, 512.00 USD in all"
+    assert words in said(world, "en")
+
+
+def test_what_only_karpenters_metrics_tell_blocks_too_and_is_said_to_be_no_more() -> None:
+    case = next(one for one in RECORDED if one.name == "capacity-elsewhere")
+    world = recorded("capacity-elsewhere")
+    pod = find_pod(world, PodQuestion.parse(case.spec["question"]))
+    told = frozenset({("g6e.48xlarge", "ap-northeast-2b", "spot"), ("p4d.24xlarge", "ap-northeast-2a", "spot")})
+    silent = replace(world, karpenter_log=(), events=(), unavailable_in_metrics=told)
+    assert diagnose(CATALOGUES.of(silent), pod).verdict == "launchable"  # 2a is open as far as anybody tells
+    both = told | {("g6e.48xlarge", "ap-northeast-2a", "spot")}
+    found = diagnose(CATALOGUES.of(replace(silent, unavailable_in_metrics=both)), pod)
+    cause = next(c for c in found.causes if c.id == "capacity-unavailable")
+    assert (found.verdict, cause.facts["in_metrics"], cause.facts["attempts"]) == ("blocked", 2, ())
+    playbooks = load_playbooks()
+    rendered = render(found, playbooks, "en")
+    words = " ".join(render_text(rendered, playbooks.phrases("en")).split())
+    assert "Because Karpenter's own metrics call the 2 offerings that fit the pod unavailable" in words
+    assert as_json(found, rendered, 1.0)["causes"]

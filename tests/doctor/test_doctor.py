@@ -73,6 +73,18 @@ async def test_a_lease_is_asked_for_by_its_name() -> None:
     assert "in ops, apply deploy/manifests/rbac-lease.yaml" in found[-1].advice("en")
 
 
+async def test_the_metrics_of_karpenters_own_service_are_asked_for_by_name_and_optional() -> None:
+    api = Reviewer(lambda _: False)
+    rights = rights_of(shipped_roles()["rbac-read-metrics.yaml"], log_namespaces=("karpenter",), optional=True)
+    _, found = await examine_rights(api, "prod", rights, "rbac-read-metrics.yaml")
+    [asked] = api.asked
+    assert (asked["resource"], asked["subresource"], asked["name"], asked["namespace"]) == (
+        "services", "proxy", "karpenter:http-metrics", "karpenter",
+    )  # fmt: skip
+    assert found.state is State.OPTIONAL
+    assert "rbac.metrics=true" in found.advice("en")
+
+
 async def test_a_cluster_that_is_not_there_is_one_finding() -> None:
     class Gone:
         async def request(self, method: str, path: str, *, body: object = None) -> bytes:  # noqa: ARG002

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec import structs
 
-from bot.market import UnknownName, asked_for
+from bot.market import OfferingsTable, UnknownName, asked_for
 from bot.market.charts import spot_chart
 from bot.market.contract import offerings_as_json
 from bot.market.words import offerings_sheet
 from bot.model.ec2 import (
     AvailabilityZone,
+    CapacityBlockOffering,
     CapacityReservation,
     InstanceTypeInfo,
     InstanceTypeOffering,
@@ -277,3 +278,63 @@ def test_an_unknown_description_costs_no_answer() -> None:
     empty = with_ec2(recorded(), instance_types=(InstanceTypeInfo(instance_type="p5.48xlarge"),))
     found = table(empty, "p5.48xlarge")
     assert found.types[0].vcpus == 0
+
+
+def _column(found: OfferingsTable, name: str) -> list[str]:
+    [grid] = [part.grid for part in offerings_sheet(found, PHRASES, {}).parts if part.grid]
+    return [cells[grid.columns.index(name)] for cells in grid.rows]
+
+
+def test_the_table_has_a_column_for_each_thing_that_is_asked_of_it() -> None:
+    scores = (PlacementScore(score=7, availability_zone_id="apne2-az1"),)
+    found = table(with_ec2(recorded(), placement_scores=scores), "g6e.48xlarge")
+    [grid] = [part.grid for part in offerings_sheet(found, PHRASES, {}).parts if part.grid]
+    assert grid.columns == (
+        "Zone (id)", "Bought as", "State", "$/h", "24 h", "Price of", "Score", "vCPUs left", "NodePools",
+    )  # fmt: skip
+    on_demand, refused = grid.rows[:2]
+    assert on_demand[:4] == ("ap-northeast-2a (apne2-az1)", "on-demand", "open", "$37.06")
+    assert refused[2] == "refused until 11:23"
+    assert refused[6] == "7"
+    quota = row(found, "a", OD).quota
+    assert quota is not None
+    assert (on_demand[7], on_demand[8]) == (f"≤{quota.left:.0f}/{quota.limit:.0f}", "gpu")
+    assert "vCPUs left" not in _columns_of(table(with_ec2(recorded(), quotas=None), "g6e.48xlarge"))
+
+
+def _columns_of(found: OfferingsTable) -> tuple[str, ...]:
+    return next(part.grid.columns for part in offerings_sheet(found, PHRASES, {}).parts if part.grid)
+
+
+def test_capacity_blocks_for_sale_stand_in_the_table_by_the_hour() -> None:
+    block = CapacityBlockOffering(
+        capacity_block_offering_id="cbr-1",
+        instance_type="g6e.48xlarge",
+        availability_zone=f"{REGION}b",
+        instance_count=2,
+        start_date=datetime(2025, 12, 29, 11, 30, tzinfo=UTC),
+        capacity_block_duration_hours=24,
+        upfront_fee="960.00",
+    )
+    found = table(with_ec2(recorded(), capacity_blocks=(block,)), "g6e.48xlarge")
+    assert _column(found, "Bought as")[-1] == "capacity-block"
+    assert _column(found, "State")[-1] == "for sale: 24 h from 12-29 11:30"
+    assert (_column(found, "$/h")[-1], _column(found, "Price of")[-1]) == ("$20.00", "2025-12-28")
+    assert _column(found, "Zone (id)")[-1] == "ap-northeast-2b (apne2-az2)"
+
+
+def test_what_karpenter_itself_holds_for_unavailable_is_not_open() -> None:
+    world = replace(recorded(), unavailable_in_metrics=frozenset({("g6e.48xlarge", f"{REGION}a", OD)}))
+    closed = row(table(world, "g6e.48xlarge"), "a", OD)
+    assert (closed.offered, closed.metric_unavailable, closed.open) == (True, True, False)
+    assert "unavailable (metrics)" in _column(table(world, "g6e.48xlarge"), "State")
+
+
+def test_a_subnet_on_an_outpost_is_answered_for_the_region_and_said_to_be_no_more() -> None:
+    world = recorded()
+    arn = "arn:aws:outposts:ap-northeast-2:111122223333:outpost/op-0123456789abcdef0"
+    on_outpost = tuple(structs.replace(s, outpost_arn=arn) for s in world.ec2.subnets or ())
+    found = table(with_ec2(world, subnets=on_outpost), "g6e.48xlarge")
+    assert (found.notes, found.offered) == (("outposts",), True)
+    [note] = offerings_sheet(found, PHRASES, {}).notes
+    assert "your own hardware" in plain(note)

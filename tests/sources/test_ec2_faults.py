@@ -10,7 +10,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -25,16 +25,9 @@ from bot.sources.cache import TtlCache
 from bot.sources.ec2 import Ec2, Ec2Question
 from bot.sources.ec2_calls import ACTIONS, CALLS, EXTRAS
 from bot.sources.regions import is_opt_in, is_region, partition_of
+from tests.sources.recorded_aws import REGION, Recorder
 
-REGION: Final = "ap-northeast-2"
 FACTS: Final = frozenset(call.fact for call in CALLS)
-IAM: Final = {
-    "ec2": "ec2",
-    "pricing": "pricing",
-    "service-quotas": "servicequotas",
-    "cloudwatch": "cloudwatch",
-    "sts": "sts",
-}
 POLICY: Final = Path(__file__).parents[2] / "deploy" / "iam" / "policy.json"
 
 
@@ -120,6 +113,13 @@ async def asked(wire: Wire, what: Ec2Question, **more: Any) -> tuple[Any, list[s
 
 THROTTLED: Final = (503, refusal("RequestLimitExceeded"))
 BROKEN: Final = (500, refusal("InternalError"))
+REFUSALS: Final[tuple[tuple[str, Answer, str, str], ...]] = (
+    ("region not enabled", (401, refusal("AuthFailure")), "ap-east-1", "the region ap-east-1 is not enabled"),
+    ("clock skew", (400, refusal("RequestExpired")), REGION, "the clock of this machine differs from AWS's"),
+    ("endpoint down", EndpointConnectionError(endpoint_url="https://x"), REGION, "AWS does not answer "),
+    ("nothing allowed", (403, refusal("UnauthorizedOperation")), REGION, "no access to "),
+)
+"""What AWS answers to everything -> where, and what the person is told."""
 
 
 @pytest.mark.parametrize(
@@ -250,103 +250,7 @@ def test_regions_partitions_and_what_has_to_be_enabled() -> None:
     ]  # fmt: skip
 
 
-# -- recorded answers: the AWS CLI's own JSON, written from AWS's documentation of each call (moto has none of the four) ----
-
-RECORDED: Final[Mapping[str, Mapping[str, Any]]] = {
-    "GetSpotPlacementScores": {
-        "SpotPlacementScores": [
-            {"Region": REGION, "AvailabilityZoneId": "apne2-az1", "Score": 7},
-            {"Region": REGION, "AvailabilityZoneId": "apne2-az3", "Score": 2},
-        ]
-    },
-    "DescribeCapacityBlockOfferings": {
-        "CapacityBlockOfferings": [
-            {
-                "CapacityBlockOfferingId": "cbr-0123456789abcdefg",
-                "InstanceType": "p5.48xlarge",
-                "AvailabilityZone": "ap-northeast-2a",
-                "InstanceCount": 1,
-                "UpfrontFee": "755.2800",
-                "CurrencyCode": "USD",
-                "CapacityBlockDurationHours": 24,
-            }
-        ]
-    },
-    "GetMetricData": {
-        "MetricDataResults": [
-            {"Id": "vcpus", "Label": "P/OnDemand", "Timestamps": [], "Values": [192.0, 96.0]},
-            {"Id": "vcpus", "Label": "G/Spot", "Timestamps": [], "Values": []},
-        ]
-    },
-    "ListServiceQuotas": {
-        "Quotas": [
-            {
-                "QuotaCode": "L-417A185B",
-                "QuotaName": "Running On-Demand P instances",
-                "Value": 192.0,
-                "UsageMetric": {
-                    "MetricNamespace": "AWS/Usage",
-                    "MetricName": "ResourceCount",
-                    "MetricDimensions": {
-                        "Class": "P/OnDemand",
-                        "Resource": "vCPU",
-                        "Service": "EC2",
-                        "Type": "Resource",
-                    },
-                },
-            }
-        ]
-    },
-    "GetCallerIdentity": {"Account": "111122223333", "Arn": "arn:aws:sts::111122223333:assumed-role/bot/karpenter-bot"},
-    "DescribeAvailabilityZones": {
-        "AvailabilityZones": [
-            {
-                "ZoneName": "ap-northeast-2a",
-                "ZoneId": "apne2-az1",
-                "ZoneType": "availability-zone",
-                "State": "available",
-            },
-        ]
-    },
-    "DescribeInstanceTypes": {"InstanceTypes": []},
-    "DescribeInstanceTypeOfferings": {"InstanceTypeOfferings": []},
-    "DescribeSpotPriceHistory": {"SpotPriceHistory": []},
-    "DescribeSubnets": {"Subnets": []},
-    "DescribeCapacityReservations": {"CapacityReservations": []},
-    "GetProducts": {"PriceList": []},
-}
-
-
-@dataclass
-class Recorder:
-    """Real clients that answer every call from RECORDED, before it leaves botocore, and note what was called."""
-
-    boto: Boto = field(default_factory=Boto)
-    called: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
-    taken: set[int] = field(default_factory=set)
-
-    def client(self, service: str, region: str, account: Account) -> Any:  # noqa: ANN401
-        client = self.boto.client(service, region, account)
-        if id(client) not in self.taken:
-            self.taken.add(id(client))
-            client.meta.events.register("provide-client-params", self._noted(service))
-            client.meta.events.register("before-call", self._answered)
-        return client
-
-    def close(self) -> None:
-        self.boto.close()
-
-    def _noted(self, service: str) -> Callable[..., None]:
-        def note(params: Mapping[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401
-            self.called.setdefault(f"{IAM[service]}:{model.name}", []).append(dict(params))
-
-        return note
-
-    def _answered(self, model: Any, **_: object) -> tuple[Any, Mapping[str, Any]]:  # noqa: ANN401
-        class Http:
-            status_code = 200
-
-        return Http(), {**RECORDED[model.name], "ResponseMetadata": {}}
+# -- answers written from AWS's documentation (recorded_aws.py says which) ----------------------------------------------
 
 
 async def test_the_policy_allows_exactly_what_the_code_calls() -> None:
@@ -367,7 +271,7 @@ async def test_the_policy_allows_exactly_what_the_code_calls() -> None:
     assert [s["Action"] for s in role["Statement"]] == [["sts:AssumeRole"]]
 
 
-async def test_recorded_answers_of_calls_that_moto_lacks_are_read() -> None:
+async def test_answers_of_calls_that_moto_lacks_are_read() -> None:
     recorder = Recorder()
     ec2 = Ec2(recorder)
     seen = await ec2.observe_ec2(

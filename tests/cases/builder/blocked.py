@@ -171,6 +171,27 @@ def zone() -> Case:
     return _standard(training, about, "zone-without-type", ALL_MET, wanted)
 
 
+def zone_id() -> Case:
+    training = Training(
+        name="llama-3-70b",
+        devices=devices(8, 4),
+        created=moment("2025-12-28T07:44:19Z"),
+        suffixes=("c8r2m", "x7vwd"),
+        selector={TYPE: "p4d.24xlarge", ZONE: "apne2-az2"},
+        annotations=KEEP,
+    )
+    about = "Pins the zone by its id, apne2-az2, under the label of zone names; it is ap-northeast-2b here."
+    wanted = expect(
+        "blocked",
+        "gpu",
+        ["zone-id-as-name"],
+        remedies=["change-node-selector", "drop-node-selector"],
+        not_causes=["zone-not-offered", "requirement-conflict", "no-instance-type", "capacity-unavailable"],
+        facts={"wanted": ["apne2-az2"], "meant": ["ap-northeast-2b"]},
+    )
+    return _standard(training, about, "zone-id-for-name", ALL_MET, wanted)
+
+
 def unknown_type() -> Case:
     training = Training(
         name="llama-3-70b",
@@ -326,4 +347,13 @@ def excluded() -> Case:
 
 
 def cases() -> Iterator[Case]:
-    yield from (seed(), gpu_count(), zone(), unknown_type(), spot_not_offered(), efa_unsupported(), excluded())
+    yield from (
+        seed(),
+        gpu_count(),
+        zone(),
+        zone_id(),
+        unknown_type(),
+        spot_not_offered(),
+        efa_unsupported(),
+        excluded(),
+    )
