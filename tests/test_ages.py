@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from bot import app
+from bot.catalogues import Catalogues
 from bot.contract import as_json
 from bot.model.diagnosis import Diagnosis
 from bot.model.world import World
 from bot.packaged import load_playbooks
 from bot.playbooks import plain, render
-from bot.playbooks.ages import said_age
 from bot.slack.blocks import answer
 from bot.sources.ec2 import Ec2, Ec2Observation, Ec2Question
+from bot.sources.pod_search import PodQuestion, find_pod
 from bot.terminal import render_text
 from tests.market.worlds import recorded
 from tests.recorded import RECORDED
@@ -41,8 +42,8 @@ def aged() -> Diagnosis:
 async def test_ages_come_with_the_facts_into_the_diagnosis() -> None:
     world = await app.with_ec2(World(now=recorded().now), Cached(), app.Place(region="ap-northeast-2"))
     assert world.ec2_ages == AGES
-    pod = app.find_pod(recorded(), app.PodQuestion.parse(CASE.spec["question"]))
-    assert app.decided(replace(recorded(), ec2_ages=AGES), pod, app.Catalogues()).ec2_ages == AGES
+    pod = find_pod(recorded(), PodQuestion.parse(CASE.spec["question"]))
+    assert app.decided(replace(recorded(), ec2_ages=AGES), pod, Catalogues()).ec2_ages == AGES
 
 
 @pytest.mark.parametrize(
@@ -69,12 +70,6 @@ def test_the_json_has_every_age_and_a_recording_has_none(aged: Diagnosis) -> Non
     own = CASE.answered.diagnosis
     rendered = render(own, PLAYBOOKS, "en")
     assert (rendered.ages, as_json(own, rendered, 1.0)["agesSeconds"]) == (None, {})
-
-
-def test_ages_are_whole_units() -> None:
-    assert [said_age(s) for s in (1.0, 59.0, 60.0, 90.0, 3599.0, 3600.0, 90_000.0)] == [
-        "1 s", "59 s", "1 min", "2 min", "60 min", "1 h", "25 h",
-    ]  # fmt: skip
 
 
 def test_every_price_of_every_remedy_carries_its_day() -> None:

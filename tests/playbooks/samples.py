@@ -44,6 +44,7 @@ _CHEAPEST: Final = Cheapest(
     price_per_hour=2.0123,
     on_demand_price_per_hour=5.53,
     as_of="2025-12-28",
+    on_demand_as_of="2025-12-01",
 )
 
 

@@ -173,7 +173,9 @@ def test_an_operators_page_speaks_instead_of_ours() -> None:
 
 def test_an_operators_sentence_speaks_instead_of_ours() -> None:
     own = read_playbooks(texts(), {"mine/en/_own.yaml": 'price: "USD {{ figure }}"\n'})
-    assert "at USD 2.01, on demand USD 5.53" in plain(render(seed(), own, "en").remedies[0].opens)
+    assert "at USD 2.01 (price of 2025-12-28), on demand USD 5.53 (price of 2025-12-01)" in plain(
+        render(seed(), own, "en").remedies[0].opens
+    )
 
 
 def test_a_broken_sentence_of_an_operator_gives_way_to_ours() -> None:

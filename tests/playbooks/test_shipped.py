@@ -126,15 +126,15 @@ def test_the_seeds_remedy_in_both_languages() -> None:
         (
             "en",
             "Ask for 1 `vpc.amazonaws.com/efa` instead of 8 and keep `g6e.8xlarge`",
-            "Would open 2 offerings, cheapest `g6e.8xlarge` spot in `ap-northeast-2a` at $2.01 an hour, on demand $5.53 "
-            "an hour (price of 2025-12-28).",
+            "Would open 2 offerings, cheapest `g6e.8xlarge` spot in `ap-northeast-2a` at $2.01 an hour "
+            "(price of 2025-12-28), on demand $5.53 an hour (price of 2025-12-01).",
             "Change it in `TrainJob default/llama-3-8b`.",
         ),
         (
             "ko",
             "`vpc.amazonaws.com/efa` 요청을 8개에서 1개로 줄인다 (`g6e.8xlarge` 유지)",
-            "선택지(offering) 2개가 열린다. 가장 싼 것은 `ap-northeast-2a`의 `g6e.8xlarge` spot, 시간당 $2.01, "
-            "온디맨드는 시간당 $5.53 (2025.12.28 기준).",
+            "선택지(offering) 2개가 열린다. 가장 싼 것은 `ap-northeast-2a`의 `g6e.8xlarge` spot, 시간당 $2.01 "
+            "(2025.12.28 기준), 온디맨드는 시간당 $5.53 (2025.12.01 기준).",
             "수정할 곳: `TrainJob default/llama-3-8b`",
         ),
     ):

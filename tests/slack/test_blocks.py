@@ -173,8 +173,8 @@ def test_the_seeds_answer_in_slack() -> None:
         "pinned to, has 1, no node can hold it.",
         "What would open a node",
         "1. Ask for 1 `vpc.amazonaws.com/efa` instead of 8 and keep `g6e.8xlarge`",
-        "Would open 2 offerings, cheapest `g6e.8xlarge` spot in `ap-northeast-2a` at $2.01 an hour, on demand $5.53 an hour "
-        "(price of 2025-12-28).",
+        "Would open 2 offerings, cheapest `g6e.8xlarge` spot in `ap-northeast-2a` at $2.01 an hour (price of 2025-12-28), "
+        "on demand $5.53 an hour (price of 2025-12-01).",
         "Change it in `TrainJob default/llama-3-8b`.",
         "Fewer EFA interfaces mean less bandwidth between nodes; start the job's processes to match.",
         '"Show evidence" below has the fields, the EC2 data and Karpenter\'s own lines.',
