@@ -50,7 +50,7 @@ async def test_ages_come_with_the_facts_into_the_diagnosis() -> None:
     ("language", "words"),
     [
         ("en", "subnets 40 s old; spot prices 2 min old; zones, instance types 3 h old"),
-        ("ko", "서브넷: 40 s 전; 스팟 가격: 2 min 전; 영역, 인스턴스 타입: 3 h 전"),
+        ("ko", "서브넷: 40초 전; 스팟 가격: 2분 전; 영역, 인스턴스 타입: 3시간 전"),
     ],
 )
 def test_one_compact_line_tells_them(aged: Diagnosis, language: str, words: str) -> None:

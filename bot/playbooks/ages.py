@@ -23,4 +23,3 @@ def render_ages(ages: Mapping[str, float], phrases: Phrases) -> Line | None:
         for age, facts in groups.items()
     ]
     return phrases.line("market.ages", ages=said)
-

@@ -43,7 +43,9 @@ async def observe_unavailable(reader: Reader, pods: Sequence[ControllerPod]) -> 
     except ReadFailed as failure:
         unread = missing_read(failure, "get", "services/proxy", f" {port} in namespace {namespace}")
         absent = gap_in(METRICS, "no-service", service=port, namespace=namespace)
-        reader.lacks(absent if failure.status == 404 else replace(unread, what=METRICS, facts={**unread.facts, "of": METRICS}))
+        reader.lacks(
+            absent if failure.status == 404 else replace(unread, what=METRICS, facts={**unread.facts, "of": METRICS})
+        )
     except (ClusterUnreachable, CredentialsExpired) as error:
         reader.lacks(gap_in(METRICS, "cluster-silent", error=str(error)))
     else:

@@ -147,6 +147,9 @@ class Recorder:
             client.meta.events.register("before-call", self._answered)
         return client
 
+    def close(self) -> None:
+        self.boto.close()
+
     def _noted(self, service: str) -> Callable[..., None]:
         def note(params: Mapping[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401
             self.called.setdefault(f"{IAM[service]}:{model.name}", []).append(dict(params))
