@@ -76,7 +76,7 @@ async def test_a_lease_is_asked_for_by_its_name() -> None:
 async def test_the_metrics_of_karpenters_own_service_are_asked_for_by_name_and_optional() -> None:
     api = Reviewer(lambda _: False)
     rights = rights_of(shipped_roles()["rbac-read-metrics.yaml"], log_namespaces=("karpenter",), optional=True)
-    _, found = await examine_rights(api, "prod", rights, "rbac-read-metrics.yaml")
+    [found] = await examine_rights(api, "prod", rights, "rbac-read-metrics.yaml")
     [asked] = api.asked
     assert (asked["resource"], asked["subresource"], asked["name"], asked["namespace"]) == (
         "services", "proxy", "karpenter:http-metrics", "karpenter",
