@@ -14,6 +14,7 @@ setup: $(STAMP) ## the environment in .venv, from the hashed lock files
 
 $(STAMP): requirements/dev.txt requirements/tools.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "karpenter-bot needs Python 3.11 or newer (set PYTHON=...)")'
+	@echo "setting up $(VENV): this takes some minutes, once" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/tools.txt

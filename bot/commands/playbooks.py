@@ -30,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     new = actions.add_parser("new", help="a page of your own for a cause, in every language, with a first test")
     new.add_argument("cause")
     new.add_argument(
-        "--in", dest="folder", metavar="DIR", type=Path, help="where (the --playbooks folder, else playbooks)"
+        "--in", dest="folder", metavar="DIR", type=Path, help="where (the --playbooks folder, else my-playbooks)"
     )
     new.set_defaults(run=_new_page)
     actions.add_parser("test", help=f"your pages' tests (*{packaged.TESTS})").set_defaults(run=_test_pages)
@@ -74,7 +74,7 @@ def _show_page(arguments: argparse.Namespace) -> int:
 def _new_page(arguments: argparse.Namespace) -> int:
     if arguments.cause not in CAUSES:
         raise UsageError(f"no cause `{arguments.cause}`. {did_you_mean(arguments.cause, CAUSES)}")
-    folder = arguments.folder or Path(arguments.playbooks[0] if arguments.playbooks else "playbooks")
+    folder = arguments.folder or Path(arguments.playbooks[0] if arguments.playbooks else "my-playbooks")
     files = scaffold(arguments.cause, packaged.load_playbooks(), packaged.shipped_playbooks())
     there = [name for name in files if (folder / name).exists()]
     if there:
