@@ -58,8 +58,11 @@ def as_plain(line: Line) -> str:
 def fitting(lines: Sequence[Line], more: More, most: int, written: Callable[[Line], str]) -> list[str]:
     """As many lines as fit into `most` characters, each written, with line ends counted; then how many more.
 
-    Of several lines none takes more than a quarter: a log line must not push out what follows it.
+    Where they do not all fit, none of several lines takes more than a quarter: a log line must not push out what follows it.
     """
+    whole = [written(line) for line in lines]
+    if sum(map(len, whole)) + len(whole) - 1 <= most:
+        return whole
     longest = most if len(lines) == 1 else most // 4
     taken: list[str] = []
     used = 0

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, example, given, settings
 
 from bot.model.diagnosis import Diagnosis, PoolVerdict, Statement
 from bot.model.world import Missing
-from bot.playbooks import CAUSES, Phrases
+from bot.playbooks import CAUSES, Line, Phrases, Span
 from bot.playground.slack.mrkdwn import Markup, read_message, unescape
 from bot.slack import blocks
 from bot.slack.blocks import Message
-from bot.slack.budget import MESSAGE, TEXT, characters
+from bot.slack.budget import MESSAGE, TEXT, as_plain, characters, fitting
 from bot.slack.evidence import evidence_modal
 from bot.terminal import columns, render_text
 from tests.fakes.slack import check_message, check_view
@@ -251,3 +251,10 @@ def test_many_candidates_are_ten_buttons_and_a_count() -> None:
 def test_a_button_refuses_a_value_that_slack_would() -> None:
     with pytest.raises(ValueError, match="2000"):
         blocks.answer(said(seed()), words(), evidence="e" * 2_001)
+
+
+def test_nothing_is_cut_where_everything_fits() -> None:
+    long = Line((Span("a" * 300),))
+    assert fitting([long, Line((Span("b"),))], lambda n: Line((Span(f"{n} more"),)), 900, as_plain) == ["a" * 300, "b"]
+    cut_short = fitting([long] * 4, lambda n: Line((Span(f"{n} more"),)), 900, as_plain)
+    assert max(map(len, cut_short)) <= 225
