@@ -199,10 +199,16 @@ def _pods(world: World, history: History, trace: Trace) -> tuple[list[str], bool
     """Pods that ran on the node and were driven off it, and whether Kubernetes itself gave them up.
 
     Where evictions are known, they are the ones; else those that were placed there and are there no more, among them maybe
-    some that had ended or been deleted before.
+    some that had ended or been deleted before. A pod that was too early for the node (its taint until it has registered
+    drives it off) says nothing of the node's end.
     """
     placed = dict(_placements(world, history))
-    evicted = {s.objects.get("Pod", "") or s.facts.get("pod", ""): s for s in history.of(*_EVICTIONS)}
+    ready = next((s.time for s in history.of(K.INITIALIZED) if trace.concerns(s) and s.time), None)
+    evicted = {
+        s.objects.get("Pod", "") or s.facts.get("pod", ""): s
+        for s in history.of(*_EVICTIONS)
+        if not (ready and s.time and s.kind is K.POD_LOST and s.time < ready)
+    }
     own = [pod for pod in evicted if (placed.get(pod) or _node_behind(history, pod)) == trace.node and trace.node]
     lost = any(evicted[pod].kind is K.POD_LOST for pod in own)
     there = {f"{p.metadata.namespace}/{p.metadata.name}": p for p in world.pods}

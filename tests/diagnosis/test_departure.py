@@ -167,6 +167,17 @@ def test_a_pod_that_had_ended_before_did_not_go_along() -> None:
     assert departure(world(*log, events=(ended, ON_NODE)), NODE).pods == ("ml/train-0-abcde", "ml/short-xyz")
 
 
+def test_a_pod_that_was_too_early_for_the_node_did_not_go_along() -> None:
+    """Seen on the bed: the taint that a node has until it has registered drove off a pod that was bound to it at once."""
+    early = event(101, "Pod", "early-xyz", "Scheduled", f"Successfully assigned ml/early-xyz to {NODE}")
+    driven = event(101, "Pod", "early-xyz", "TaintManagerEviction", "Marking for deletion Pod ml/early-xyz")
+    bound = event(99, "Pod", "train-0-abcde", "Scheduled", f"Successfully assigned ml/train-0-abcde to {NODE}")
+    evicted = event(18, "Pod", "train-0-abcde", "Evicted", "Evicted pod: Underutilized")
+    log = (about(100, "initialized nodeclaim"), disrupting("underutilized"), *ENDED)
+    found = departure(world(*log, events=(early, driven, bound, evicted)), NODE)
+    assert (found.reason, found.pods) == ("Underutilized", ("ml/train-0-abcde",))
+
+
 def test_a_node_out_of_service() -> None:
     taint = {"key": "node.kubernetes.io/out-of-service", "effect": "NoExecute", "value": "nodeshutdown"}
     node = decode({"metadata": {"name": NODE}, "spec": {"taints": [taint]}}, Node)
