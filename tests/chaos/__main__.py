@@ -193,7 +193,7 @@ async def chaos(minutes: float, replicas: int, rate: float, seed: int) -> int:
                 slack=slack,
                 settings=settings,
                 environment=environment,
-                overrides=("lease=5", "look=2"),
+                overrides=("look=2",),
             )
             async with deployed(plan):
                 world = World(plan=plan, slack=slack, kube=kube, postgres=postgres, chance=random.Random(seed))
