@@ -19,6 +19,7 @@ import pytest
 
 from tests.cluster.bot_access import BotAccess, grant_access, service_account_token, wait_for_audit
 from tests.cluster.cases import GPU, INSTANCE_TYPE
+from tests.cluster.components import REGION
 from tests.cluster.processes import free_ports
 from tests.cluster.test_doctor import install
 from tests.cluster.workbench import Workbench, requirement
@@ -123,7 +124,8 @@ async def answered(slack: FakeSlack, question: str, words: str) -> Message:
 async def test_what_the_chart_installs_answers_in_slack_with_no_more_rights_than_it_grants(
     bench: Workbench, bot: BotAccess, environment: Path, tmp_path: Path
 ) -> None:
-    objects = await asyncio.to_thread(install, bot.bed.admin, namespace=NAMESPACE)
+    where = f"config.clusters.bed.region={REGION}"  # the bed's nodes do not tell it
+    objects = await asyncio.to_thread(install, bot.bed.admin, "--set", where, namespace=NAMESPACE)
     given, volume, log = tmp_path / "given", tmp_path / "volume", tmp_path / "log"
     volume.mkdir()
     (port,) = free_ports(1)
