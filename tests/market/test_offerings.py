@@ -318,7 +318,7 @@ def test_capacity_blocks_for_sale_stand_in_the_table_by_the_hour() -> None:
     )
     found = table(with_ec2(recorded(), capacity_blocks=(block,)), "g6e.48xlarge")
     assert _column(found, "Bought as")[-1] == "capacity-block"
-    assert _column(found, "State")[-1] == "for sale: 24 h from 12-29 11:30"
+    assert _column(found, "State")[-1] == "for sale: 24 h from 2025-12-29 11:30 UTC"
     assert (_column(found, "$/h")[-1], _column(found, "Price of")[-1]) == ("$20.00", "2025-12-28")
     assert _column(found, "Zone (id)")[-1] == "ap-northeast-2b (apne2-az2)"
 
