@@ -158,7 +158,7 @@ def _reason(what: Seen, decision: Signal | None) -> str:
         ("InstanceGone", bool(what.said(K.GARBAGE_COLLECTED, K.NODE_REMOVED))),
         ("OutOfService", any(t.key == OUT_OF_SERVICE for t in (node.spec.taints if node else ()))),
         ("Expired", _expired(what, ended)),
-        ("DeletedByHand", bool(ended and what.world.karpenter_log)),
+        ("DeletedByHand", bool(what.world.karpenter_log) and any(not s.from_event for s in ended)),
         ("NotReady", ailing(node) is not None or (what.trace.lost_pods and bool(what.said(K.NODE_NOT_READY)))),
     )
     return next((reason for reason, holds in tests if holds), "")

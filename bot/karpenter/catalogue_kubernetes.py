@@ -22,7 +22,7 @@ KUBERNETES_EVENTS: Final[tuple[Row, ...]] = (
     event(K.NODE_PRESSURE, "NodeHasInsufficientMemory", "Node {node} status is now: NodeHasInsufficientMemory", _KUBELET),
     event(K.NODE_PRESSURE, "EvictionThresholdMet", "Attempting to reclaim {resource}", _KUBELET),
     event(K.NODE_REBOOTED, "Rebooted", "Node {node} has been rebooted, boot id: {boot}", _KUBELET),
-    event(K.NODE_REMOVED, "RemovingNode", "Node {node} event: Removing Node {again} from Controller", _NODE_LIFECYCLE),
+    event(K.NODE_DELETED, "RemovingNode", "Node {node} event: Removing Node {again} from Controller", _NODE_LIFECYCLE),
     event(K.NODE_REMOVED, "DeletingNode", "Deleting node {node} because it does not exist in the cloud provider",
            "cloud-provider controllers/nodelifecycle"),
     event(K.POD_LOST, "TaintManagerEviction", "Marking for deletion Pod {pod}", "pkg/controller/tainteviction"),

@@ -178,6 +178,16 @@ def test_a_pod_that_was_too_early_for_the_node_did_not_go_along() -> None:
     assert (found.reason, found.pods) == ("Underutilized", ("ml/train-0-abcde",))
 
 
+def test_that_a_node_object_was_removed_does_not_say_that_its_instance_was_gone() -> None:
+    """Kubernetes' node controller says it of every node that is deleted, whoever deleted it: seen on the bed, for expiry."""
+    removed = event(14, "Node", NODE, "RemovingNode", f"Node {NODE} event: Removing Node {NODE} from Controller")
+    young = line(60, "created nodeclaim", NodePool={"name": "gpu"}, NodeClaim={"name": CLAIM})
+    old = line(720 * 60 + 19, "created nodeclaim", NodePool={"name": "gpu"}, NodeClaim={"name": CLAIM})
+    assert departure(world(old, *ENDED, events=(ON_NODE, removed)), NODE).reason == "Expired"
+    assert departure(world(young, *ENDED, events=(ON_NODE, removed)), NODE).reason == "DeletedByHand"
+    assert departure(world(young, events=(ON_NODE, removed)), NODE).reason == ""
+
+
 def test_a_node_out_of_service() -> None:
     taint = {"key": "node.kubernetes.io/out-of-service", "effect": "NoExecute", "value": "nodeshutdown"}
     node = decode({"metadata": {"name": NODE}, "spec": {"taints": [taint]}}, Node)
