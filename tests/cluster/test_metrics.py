@@ -25,6 +25,7 @@ pytestmark = pytest.mark.cluster
 
 METRICS_ROLE: Final = READ_ROLE.with_name("rbac-read-metrics.yaml")
 NAME: Final = "karpenter"
+STAND_IN: Final = "karpenter-beside-the-cluster"
 GONE: Final = ("p4d.24xlarge", f"{REGION}a", "on-demand")
 
 
@@ -37,18 +38,19 @@ def outward() -> str:
 
 
 def behind(bot: BotAccess, port: int) -> None:
-    """The chart's Service, with that port of this machine behind it."""
+    """The chart's Service, with that port of this machine behind it, as that of a pod: the proxy goes to pods alone
+    (kubernetes pkg/registry/core/service/storage/storage.go, ResourceLocation)."""
+    admin, address = bot.bed.admin, outward()
     ports = [{"name": "http-metrics", "port": port}]
     metadata = {"name": NAME, "namespace": KARPENTER_NAMESPACE}
-    bot.bed.admin.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": ports}})
-    bot.bed.admin.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Endpoints",
-            "metadata": metadata,
-            "subsets": [{"addresses": [{"ip": outward()}], "ports": ports}],
-        }
-    )
+    admin.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": ports}})
+    spec = {"schedulerName": "nobody", "containers": [{"name": "main", "image": "example.com/x:1"}]}
+    admin.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "name": STAND_IN}, "spec": spec})
+    status = {"status": {"podIP": address, "podIPs": [{"ip": address}]}}
+    admin.patch("v1", "Pod", STAND_IN, status, namespace=KARPENTER_NAMESPACE, subresource="status")
+    target = {"kind": "Pod", "name": STAND_IN, "namespace": KARPENTER_NAMESPACE}
+    subsets = [{"addresses": [{"ip": address, "targetRef": target}], "ports": ports}]
+    admin.apply({"apiVersion": "v1", "kind": "Endpoints", "metadata": metadata, "subsets": subsets})
 
 
 @contextmanager
@@ -103,6 +105,7 @@ def test_the_metrics_are_read_with_their_own_role_and_missed_without_it(bot: Bot
     finally:
         for kind in ("Endpoints", "Service"):
             bot.bed.admin.delete("v1", kind, NAME, KARPENTER_NAMESPACE)
+        bot.bed.admin.delete("v1", "Pod", STAND_IN, KARPENTER_NAMESPACE, gracePeriodSeconds="0")
         for manifest in manifests_of(METRICS_ROLE):
             where = manifest["metadata"]
             bot.bed.admin.delete(manifest["apiVersion"], manifest["kind"], where["name"], where["namespace"])
