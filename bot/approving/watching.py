@@ -19,6 +19,8 @@ from bot.sources.resources import KARPENTER, PODS, Resource
 NODE_CLAIMS: Final = Resource(group=KARPENTER, plural="nodeclaims", namespaced=False)
 CLOCK_SKEW: Final = timedelta(seconds=5)
 _LONGEST_CHAIN: Final = 8
+ROLLED: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+"""Kinds whose controller ends the pods of an old template."""
 _MOST_PODS: Final = (("limit", "500"),)
 
 
@@ -48,10 +50,11 @@ class Watcher:
         self._hands, self._proposal = hands, proposal
         self._since: datetime = proposal.applied_at or proposal.created_at
         self._belongs: dict[str, bool] = {uid_left(proposal): True}
+        self._rolls: bool | None = None
 
     async def look(self) -> Sight:
         """What is there now. Raises ReadFailed, SourceError."""
-        pods = await self._pods()
+        pods = [pod for pod in await self._pods() if not (self._ran_before(pod) and await self._rolled())]
         running = next((p for p in pods if _phase(p) == "Running"), None)
         chosen = running or next((p for p in pods if not _phase(p) or _phase(p) == "Pending"), None)
         claims = await self._claims()
@@ -66,9 +69,20 @@ class Watcher:
         """When the pod began to run: its start time, or now where it does not say."""
         if pod is None:
             return None
-        states = [c.get("state", {}).get("running") or {} for c in pod["status"].get("containerStatuses") or []]
-        begun = max((s.get("startedAt") or "" for s in states), default="") or pod["status"].get("startTime") or ""
-        return self._after(begun) or 0.0
+        return self._after(_begun(pod)) or 0.0
+
+    def _ran_before(self, pod: Mapping[str, Any]) -> bool:
+        """Whether it ran already when the change was made: where the change makes pods anew, this is none of them."""
+        begun = _begun(pod) if _phase(pod) == "Running" else ""
+        return bool(begun) and _moment(begun) < self._since - CLOCK_SKEW
+
+    async def _rolled(self) -> bool:
+        """Whether the changed object ends the pods that it had. Raises ReadFailed, SourceError."""
+        if self._rolls is None:
+            target = self._proposal.alteration.target
+            found: Any = await self._hands.read(target) if target.kind in ROLLED else None
+            self._rolls = isinstance(found, dict) and _rolls_out(found["spec"])
+        return self._rolls
 
     def _with_claim(self, sight: Sight, claim: Mapping[str, Any]) -> Sight:
         labels = claim["metadata"].get("labels") or {}
@@ -137,6 +151,19 @@ class Watcher:
         except ReadFailed:
             return None
         return found if isinstance(found, dict) else None
+
+
+def _rolls_out(spec: Mapping[str, Any]) -> bool:
+    """Not one that is paused, or leaves its pods until somebody deletes them, or keeps back a part of them."""
+    how = spec.get("updateStrategy") or {}
+    kept = how.get("type") == "OnDelete" or (how.get("rollingUpdate") or {}).get("partition")
+    return not (spec.get("paused") or kept)
+
+
+def _begun(pod: Mapping[str, Any]) -> str:
+    """Since when its last container runs; since when the node has it, where that is not said."""
+    states = [c.get("state", {}).get("running") or {} for c in pod["status"].get("containerStatuses") or []]
+    return str(max((s.get("startedAt") or "" for s in states), default="") or pod["status"].get("startTime") or "")
 
 
 def _controller(one: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -97,10 +97,10 @@ class Api:
     def create(self, manifest: KubeObject) -> KubeObject:
         return _object(self.request("POST", self._path_of(manifest), body=manifest))
 
-    def apply(self, manifest: KubeObject) -> KubeObject:
+    def apply(self, manifest: KubeObject, *, manager: str = "test-bed") -> KubeObject:
         """Server-side apply, as `kubectl apply --server-side --force-conflicts` does it."""
         path = f"{self._path_of(manifest)}/{manifest['metadata']['name']}"
-        query = {"fieldManager": "test-bed", "force": "true"}
+        query = {"fieldManager": manager, "force": "true"}
         return _object(
             self.request("PATCH", path, query=query, body=manifest, content_type="application/apply-patch+yaml")
         )

@@ -161,7 +161,8 @@ def aws(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def _waiting(bench: Workbench, case: Case) -> str:
+def waiting_pod(bench: Workbench, case: Case) -> str:
+    """The case made, once Karpenter has refused its pod; returns the pod's name."""
     for manifest in (*case.pools, *case.objects):
         bench.create_object(manifest)
     bench.create_deployment("trainer", case.pod.resources, nodeSelector=dict(case.pod.selector), **case.pod.spec)
@@ -185,7 +186,7 @@ SECOND: Final = (("selector-excluded-by-the-pool", "add-requirement-value"),)
 async def test_a_remedy_is_approved_applied_and_watched_until_the_pod_runs(
     bench: Workbench, accounts: dict[str, Path], aws: None, tmp_path: Path, case: Case, remedy: str
 ) -> None:
-    pod = await asyncio.to_thread(_waiting, bench, case)
+    pod = await asyncio.to_thread(waiting_pod, bench, case)
     async with approving(accounts["writer"], tmp_path) as it:
         one = await it.proposed(bench.namespace, pod, remedy)
         assert isinstance(one, Proposal), one
@@ -217,7 +218,7 @@ async def test_a_remedy_is_approved_applied_and_watched_until_the_pod_runs(
 async def test_without_the_write_role_the_patch_is_to_copy(
     bench: Workbench, accounts: dict[str, Path], aws: None, tmp_path: Path
 ) -> None:
-    pod = await asyncio.to_thread(_waiting, bench, CASES[0])
+    pod = await asyncio.to_thread(waiting_pod, bench, CASES[0])
     async with approving(accounts["reader"], tmp_path) as it:
         found = await it.proposed(bench.namespace, pod)
     assert isinstance(found, Copy)
