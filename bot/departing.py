@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from bot.app import Clock, Connected, Place, connect, wall_clock
 from bot.config import ClusterConfig, Config
 from bot.diagnosis.departure import Departure, departure
+from bot.diagnosis.lives import lives_of
 from bot.failures import failed
 from bot.model.diagnosis import Remedy
 from bot.model.kubernetes import Pod
@@ -16,6 +17,7 @@ from bot.model.world import World
 from bot.playbooks import Playbooks, render_departure
 from bot.remediation.patches import patched
 from bot.slack.blocks import answer
+from bot.slack.lives import lives_lines, with_lives
 from bot.slack.questions import Ask
 from bot.slack.services import Asker, Failed, Shown, Verb
 from bot.sources.cluster import Cluster
@@ -96,12 +98,16 @@ def why_gone(
         try:
             cluster = (await connecting.connected(where)).cluster
             seen = await cluster.observe_past(name, clock())
-            found = departed(await memory.remembered(where.name, seen), name, ask.namespace)
+            world = await memory.remembered(where.name, seen)
+            found = departed(world, name, ask.namespace)
         except PodNotFound:
             return Failed(code="nothing-known", facts={"asked": name})
         except SourceError as error:
             return failed(error, name)
         language = ask.language or config.language
-        return Shown(message=answer(render_departure(found, playbooks, language), playbooks.phrases(language)))
+        phrases = playbooks.phrases(language)
+        rendered, lives = render_departure(found, playbooks, language), lives_of(world, found)
+        shown = answer(replace(rendered, nodes=lives_lines(lives, phrases)), phrases)
+        return Shown(message=with_lives(shown, lives, world.now, phrases, playbooks.phrases("en")))
 
     return said

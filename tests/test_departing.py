@@ -58,9 +58,15 @@ async def test_a_lost_node_is_told_in_both_languages_and_an_unknown_one_is_not_m
         told = await said(slack, "counted as underutilized")
         assert "llama-3-8b-node-0-1-h6v8k" in told.text + str(told.blocks)
         assert "do-not-disrupt" in str(told.blocks)
+        assert [block["type"] for block in told.blocks][-2:] == ["data_visualization", "table"]
+        assert "ip-10-0-152-19 · " in told.text
+        assert not slack.workspace.files
+        slack.workspace.lacking_blocks = frozenset({"data_visualization", "table"})
 
         await slack.slash_command("why-gone default/llama-3-8b-node-0-1-h6v8k", user=scene.MIN)
         await said(slack, "사용률이 낮다고 판단")
+        (picture, *_) = await slack.wait_for(lambda s: [f for f in s.workspace.files.values() if f.shared], timeout=60)
+        assert picture.content.startswith(b"\x89PNG")
 
         await slack.slash_command("why-gone ip-10-9-9-9", user=scene.ANNA)
         await said(slack, "know nothing of a node, NodeClaim or pod `ip-10-9-9-9`")

@@ -159,6 +159,17 @@ def _placements(world: World, history: History) -> Iterator[tuple[str, str]]:
             yield f"{pod.metadata.namespace}/{pod.metadata.name}", pod.spec.node_name
 
 
+def nodes_of_jobs(world: World, history: History, jobs: set[tuple[str, str]]) -> list[str]:
+    """The nodes that pods of these (namespace, family) were on, in the order that is known of them."""
+    evicted = [(s.objects.get("Pod", ""), "") for s in history.of(*_EVICTIONS)]
+    found = []
+    for pod, node in (*evicted, *_placements(world, history)):
+        space, _, name = pod.partition("/")
+        if (space, family(name)) in jobs:
+            found.append(node or _node_behind(history, pod))
+    return list(dict.fromkeys(filter(None, found)))
+
+
 def _of_pod(world: World, history: History, asked: str, namespace: str) -> tuple[str, str]:
     """The pod that is meant and the node it was on: the newest one of that name, or of that workload, that was driven off."""
     space, _, name = asked.rpartition("/")

@@ -89,6 +89,8 @@ class Rendered:
     """How old EC2's facts are; None where all of them are fresh, or recorded ones."""
     timeline: tuple[Line, ...] = ()
     shields: tuple[Line, ...] = ()
+    nodes: tuple[Line, ...] = ()
+    """The nodes of a job over time, in words."""
     funnel: RenderedFunnel | None = None
     problems: tuple[Problem, ...] = ()
 

@@ -34,6 +34,10 @@ class Chart:
     categories: tuple[str, ...]
     series: tuple[Series, ...]
     bars: bool = False
+    bands: tuple[tuple[float, float], ...] = ()
+    """Of bars that are spans of time: where each begins and ends, in shares of the picture's width."""
+    notes: tuple[str, ...] = ()
+    """What stands behind each band."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -214,7 +214,14 @@ def button(label: str, *, action: str, value: str) -> Block:
 
 def _answer_text(rendered: Rendered, phrases: Phrases, *, evidence: bool) -> str:
     """The whole answer without blocks: verdict, object, why, what to do, what was not read."""
-    lines = [rendered.headline, rendered.about, *rendered.because, *rendered.timeline, *rendered.shields]
+    lines = [
+        rendered.headline,
+        rendered.about,
+        *rendered.because,
+        *rendered.nodes,
+        *rendered.timeline,
+        *rendered.shields,
+    ]
     own = rendered.causes[0].remedies if rendered.causes else ()
     if own or rendered.remedies:
         lines += [rendered.remedies_heading, *own]

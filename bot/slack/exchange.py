@@ -263,7 +263,9 @@ def _alternative(chart: Chart) -> str:
     if not chart.bars:
         return f"{chart.title}; {chart.y_label}"
     (series,) = chart.series
-    told = (f"{name} {value:,.0f}" for name, value in zip(chart.categories, series.values, strict=True))
+    notes = chart.notes or ("",) * len(series.values)
+    each = zip(chart.categories, series.values, notes, strict=True)
+    told = (f"{name} {value:,.0f} {note}".strip() for name, value, note in each)
     return f"{chart.title}: {', '.join(told)}"[:1_000]
 
 

@@ -33,7 +33,7 @@ Point = tuple[float, float]
 def drawn(chart: Chart) -> bytes:
     """The chart as a PNG of 1200 x 900 pixels."""
     image = Image.new("RGB", (WIDTH, HEIGHT), "white")
-    (_bars if chart.bars else _lines)(ImageDraw.Draw(image), chart)
+    (_bands if chart.bands else _bars if chart.bars else _lines)(ImageDraw.Draw(image), chart)
     out = BytesIO()
     image.save(out, "PNG", optimize=True)
     return out.getvalue()
@@ -56,6 +56,26 @@ def _bars(canvas: ImageDraw.ImageDraw, chart: Chart) -> None:
         end = left + max((right - left) * value / most, 3)
         canvas.rectangle((left, top + step * 0.15, end, top + step * 0.85), fill=_COLOURS[0] if value else _COLOURS[1])
         canvas.text((end + 14, top + step / 2), f"{value:,.0f}", fill=_INK, font=small, anchor="lm")
+
+
+def _bands(canvas: ImageDraw.ImageDraw, chart: Chart) -> None:
+    """A node a row: its name and what ended it above its band; one that ended has a dark edge, one that is there none."""
+    font, small = ImageFont.load_default(_TEXT), ImageFont.load_default(_TEXT * 0.8)
+    canvas.text((60, 30), _latin(chart.title), fill=_INK, font=font)
+    step = min((HEIGHT - _TOP - 60) / max(len(chart.bands), 1), 120.0)
+    left, right = 60, WIDTH - 60
+    for index, (name, (begin, end), note) in enumerate(zip(chart.categories, chart.bands, chart.notes, strict=True)):
+        top = _TOP + index * step
+        ended = end < 1
+        middle = top + step * 0.58
+        canvas.text((left, middle - 2), f"{_latin(name)}   {_latin(note)}", fill=_INK, font=small, anchor="lb")
+        start, stop = left + (right - left) * begin, left + (right - left) * end
+        stop = max(stop, start + 8)
+        canvas.rectangle((left, middle + 4, right, top + step * 0.95), fill="#EEEEEE")
+        canvas.rectangle((start, middle + 4, stop, top + step * 0.95), fill=_COLOURS[1 if ended else 0])
+        if ended:
+            canvas.rectangle((stop - 8, middle + 4, stop, top + step * 0.95), fill=_INK)
+    canvas.text((left, HEIGHT - 48), _latin(chart.x_label), fill=_INK, font=small)
 
 
 class _Drawing:

@@ -81,7 +81,7 @@ def chart_block(chart: Chart) -> Block:
         "type": _CHART,
         "title": chart.title[:_TITLE],
         "chart": {
-            "type": "line",
+            "type": "bar" if chart.bars else "line",
             "series": [
                 {
                     "name": series.name[:_LABEL],
