@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 
 from bot import packaged
 from bot.alerting.settings import ChannelSettings, changed
@@ -32,9 +33,11 @@ format:
 
 
 def texts() -> dict[str, str]:
-    """English under another name, with figures as German has them."""
+    """English under another name, with figures as German has them. English gaps need no words, others' do: Korean's."""
     german = {name.replace("en/", "de/"): text for name, text in SHIPPED.items() if name.startswith("en/")}
-    return {**SHIPPED, **german, "de/_format.yaml": FORMAT}
+    korean = yaml.safe_load(SHIPPED["ko/_names.yaml"])
+    gaps = {key: words for key, words in korean.items() if key.startswith("missing-")}
+    return {**SHIPPED, **german, "de/_format.yaml": FORMAT, "de/_gaps.yaml": yaml.safe_dump(gaps, allow_unicode=True)}
 
 
 @pytest.fixture(scope="module")
