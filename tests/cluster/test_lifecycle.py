@@ -51,7 +51,7 @@ def test_drift_and_expiry_are_named_with_what_they_took_along(bench: Workbench, 
         wait_for(f"{node} of {name} to go", partial(_gone, bench, node), seconds=2 * SECONDS)
         answer = bot.run("why-gone", node, "-o", "json").answer()
         assert (answer["state"], answer["reason"], answer["nodepool"]) == ("gone", said[name], name)
-        assert answer["pods"] == [f"{bench.namespace}/{pod['metadata']['name']}"]
+        assert f"{bench.namespace}/{pod['metadata']['name']}" in answer["pods"]  # others' pods may have been there too
         (cause,) = answer["causes"]
         assert (cause["id"], cause["facts"]["field"]) == ("node-disrupted", "")  # the NodeClaim named it; it is gone
         by_pod = bot.run("why-gone", f"{bench.namespace}/{pod['metadata']['name']}", "-o", "json").answer()
