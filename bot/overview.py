@@ -14,11 +14,10 @@ from bot.model.karpenter import NodePool
 from bot.sources.errors import ClusterUnreachable, NotPermitted, PodNotFound, ReadFailed, SeveralPods
 from bot.sources.pod_search import PodQuestion
 from bot.sources.reading import Reader
-from bot.sources.resources import PODS
+from bot.sources.resources import PENDING, PODS
 
 MOST_WORKLOADS: Final = 12
 MOST_PODS: Final = 20_000
-_PENDING: Final = (("fieldSelector", "status.phase=Pending"),)
 _AT_ONCE: Final = 3
 _GENERATED: Final = re.compile(r"(?:-[a-z0-9]{5,10}|-\d+)+$")
 """What controllers add to a workload's name for its pods: indexes, hashes, five random characters."""
@@ -109,7 +108,7 @@ async def _waiting(reader: Reader) -> Sequence[_Group]:
     groups: dict[tuple[str, str], _Group] = {}
     seen = 0
     try:
-        async with aclosing(reader.metadata(PODS, namespace="", query=_PENDING)) as pages:
+        async with aclosing(reader.metadata(PODS, namespace="", query=PENDING)) as pages:
             async for page in pages:
                 for meta in (item.metadata for item in page):
                     name = _GENERATED.sub("", meta.name) or meta.name

@@ -8,7 +8,6 @@ doctor.
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -16,7 +15,7 @@ from typing import Final
 from bot.packaged import own_files, shipped_playbooks
 from bot.playbooks import Page, Phrases, Problem, Shelf, read_playbooks, unusable
 from bot.playbooks.phrases import Sentence
-from bot.slack.floor import Part
+from bot.slack.floor import Working
 from bot.telemetry.measures import state
 
 LOG: Final = logging.getLogger(__name__)
@@ -125,26 +124,18 @@ class FollowedPlaybooks:
         return self._shelf.phrases(language)
 
 
-class Following(Part):
+class Following(Working):
     """Looks at the folders every few seconds while the bot serves."""
 
     def __init__(self, playbooks: FollowedPlaybooks, *, seconds: float = EVERY) -> None:
         self._playbooks, self._seconds = playbooks, seconds
-        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begins to look."""
         state("playbook_problems", len(self._playbooks.trouble))
-        self._task = asyncio.create_task(self._run())
+        await super().start()
 
-    async def close(self) -> None:
-        """Ends."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
+    async def work(self) -> None:
         while True:
             await asyncio.sleep(self._seconds)
             if await asyncio.to_thread(self._playbooks.refresh):

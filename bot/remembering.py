@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -15,7 +14,7 @@ from bot.karpenter import SignalKind, parse_text, read_line
 from bot.model.kubernetes import Event, EventSource, InvolvedObject
 from bot.model.objects import ObjectMeta
 from bot.model.world import World
-from bot.slack.floor import Part
+from bot.slack.floor import Working
 from bot.sources.errors import SourceError
 from bot.store import Store, StoreUnavailable
 from bot.store.happenings import KEPT, LOG, Happening, forget, keep, recall
@@ -106,7 +105,7 @@ class Memory:
             return world
 
 
-class Keeper(Part):
+class Keeper(Working):
     """Puts what clusters tell of their nodes into the store, every few minutes, and drops what is too old.
 
     `leads`: whether this replica is the one that does so.
@@ -122,20 +121,8 @@ class Keeper(Part):
     ) -> None:
         self._connecting, self._config, self._store, self._clock = connecting, config, store, clock
         self._leads = leads
-        self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Begins to look."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """Stops; a look under way is given up, the next replica's or start's look finds the same."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
+    async def work(self) -> None:
         while True:
             await asyncio.sleep(EVERY)
             for cluster in self._config.clusters if self._leads() else ():

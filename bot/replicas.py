@@ -13,7 +13,7 @@ from uuid import uuid4
 import msgspec
 
 from bot.playbooks import Rendered
-from bot.slack.floor import Part
+from bot.slack.floor import Working
 from bot.store import Store, answers, deliveries, questions
 from bot.store.clock import SharedClock
 
@@ -82,24 +82,13 @@ def evidence_in(kept: bytes, language: str) -> Rendered | None:
     return found.get(language) or next(iter(found.values()), None)
 
 
-class Housekeeping(Part):
+class Housekeeping(Working):
     """Forgets what nobody can ask for any more, once an hour."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store, self._clock = store, clock
-        self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Begins."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """Ends."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _run(self) -> None:
+    async def work(self) -> None:
         while True:
             try:
                 await answers.forget_answers(self._store, self._clock())

@@ -7,19 +7,19 @@ the message goes out through the incidents' outbox, once across all replicas, ne
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 from bot.alerting.settings import ChannelSettings
 from bot.app import Clock
 from bot.config import Config
+from bot.departing import Connecting
 from bot.digest.counting import Week, figures
-from bot.digest.following import Connecting, Waits
+from bot.digest.following import Waits
 from bot.digest.words import digest_message
 from bot.karpenter import SignalKind, parse_text, read_line
 from bot.playbooks import Playbooks
-from bot.slack.floor import Part
+from bot.slack.floor import Working
 from bot.store import Store, incidents, outbox
 from bot.store.happenings import LOG as LOG_LINE
 from bot.store.happenings import recall
@@ -37,7 +37,7 @@ LATE: Final = timedelta(days=2)
 KEY: Final = "digest:"
 
 
-class Digest(Part):
+class Digest(Working):
     """Looks after waits every minute and sends what is due. `leads`: whether this replica is the one that does so."""
 
     def __init__(
@@ -54,20 +54,8 @@ class Digest(Part):
         self._seconds = seconds
         self.leads: Callable[[], bool] = lambda: True
         self.waits = Waits(store, connecting, config, clock)
-        self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """Begins."""
-        self._task = asyncio.create_task(self._run())
-
-    async def close(self) -> None:
-        """Ends."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
+    async def work(self) -> None:
         while True:
             if self.leads():
                 await self._round()

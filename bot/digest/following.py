@@ -4,31 +4,23 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from bot.alerts.owners import owner_of
-from bot.app import Clock, Connected, waiting
-from bot.config import ClusterConfig, Config
+from bot.app import Clock, waiting
+from bot.config import Config
+from bot.departing import Connecting
 from bot.model.diagnosis import Diagnosis, Verdict
 from bot.model.kubernetes import Pod
 from bot.sources.errors import ReadFailed, SourceError
 from bot.sources.reading import Reader
-from bot.sources.resources import PODS
+from bot.sources.resources import PENDING, PODS
 from bot.store import Store, StoreUnavailable
 from bot.store.waits import GONE, NODE, Asked, Wait, end_wait, keep_asked, keep_waits, open_waits
 
 LOG: Final = logging.getLogger(__name__)
 MOST_PODS: Final = 5_000
-_PENDING: Final = (("fieldSelector", "status.phase=Pending"),)
 _NO_WAIT: Final = frozenset({Verdict.RUNNING, Verdict.NOT_KARPENTERS_JOB})
-
-
-class Connecting(Protocol):
-    """Who has the connections to the clusters."""
-
-    async def connected(self, config: ClusterConfig) -> Connected:
-        """The cluster's connection. Raises ClusterUnreachable."""
-        ...
 
 
 class Waits:
@@ -94,7 +86,7 @@ class Waits:
 
 async def _pending(reader: Reader, namespace: str) -> list[Pod]:
     found: list[Pod] = []
-    async for page in reader.pages(PODS, Pod, namespace=namespace, query=_PENDING):
+    async for page in reader.pages(PODS, Pod, namespace=namespace, query=PENDING):
         found += page
         if len(found) >= MOST_PODS:
             break

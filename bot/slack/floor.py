@@ -230,6 +230,27 @@ class Part:
         """Ends its own work; called before the door's port closes."""
 
 
+class Working(Part):
+    """A Part with one task of its own, from `start` to `close`: `work`, which goes on until it is cancelled."""
+
+    _task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins."""
+        self._task = asyncio.create_task(self.work())
+
+    async def close(self) -> None:
+        """Gives up what is under way; the next look, here or on another replica, finds the same."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def work(self) -> None:
+        """Its rounds, without end."""
+        raise NotImplementedError
+
+
 def clicked(body: Payload) -> Place:
     """The place of a click on a message; one that only the clicker sees can only be changed through the click."""
     container, user = body["container"], body["user"]["id"]

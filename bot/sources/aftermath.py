@@ -15,7 +15,7 @@ from bot.sources.kube_api import METADATA_ONLY
 from bot.sources.owners import controller_of
 from bot.sources.ownership import MOST_PODS, Owner, Ownership
 from bot.sources.reading import IN_ONE_PIECE, OnlyMeta, Reader
-from bot.sources.resources import EVENTS, NODE_CLAIMS, NODES, PODS, Resource, is_name
+from bot.sources.resources import EVENTS, NODE_CLAIMS, NODES, PENDING, PODS, Resource, is_name
 
 _NAMED: Final = 200
 """Pods of a group that are named; all are counted."""
@@ -67,9 +67,8 @@ async def observe_pending(reader: Reader, ownership: Ownership, namespace: str =
     """The pending pods by topmost owner, the largest group first. Raises NotPermitted, ClusterUnreachable."""
     if namespace and not is_name(namespace):
         return ()
-    query = (("fieldSelector", "status.phase=Pending"),)
     try:
-        async with aclosing(reader.metadata(PODS, namespace=namespace, query=query)) as pages:
+        async with aclosing(reader.metadata(PODS, namespace=namespace, query=PENDING)) as pages:
             return await _by_owner(reader, ownership, pages)
     except ReadFailed as failure:
         raise _spoken(failure, "pods") from failure

@@ -31,10 +31,9 @@ from bot.sources.neighbours import observe_neighbours, observe_on_node, observe_
 from bot.sources.owners import Discovery, controller_of, observe_owners
 from bot.sources.pod_search import Candidates, PodQuestion, Search
 from bot.sources.reading import IN_ONE_PIECE, Reader, Standing, decode_json
-from bot.sources.resources import BUDGETS, EVENTS, PODS, is_name, none_of
+from bot.sources.resources import BUDGETS, EVENTS, PENDING, PODS, is_name, none_of
 from bot.sources.storage import observe_storage
 
-_PENDING: Final = (("fieldSelector", "status.phase=Pending"),)
 _NAMES_SEEN: Final = 20_000
 """How many pods a search by name looks at."""
 _SIBLING_EVENTS: Final = frozenset({"Evicted", "Disrupted", "Scheduled"})
@@ -97,7 +96,7 @@ class Cluster:
         if exact:
             search.see(pod.metadata for pod in exact)
         else:
-            await _permitted(_see(reader, search, question.namespace, _PENDING))
+            await _permitted(_see(reader, search, question.namespace, PENDING))
         chosen = search.chosen()
         if chosen is None:
             await _see_alternatives(reader, search)
@@ -114,7 +113,7 @@ class Cluster:
         Raises NotPermitted, ClusterUnreachable, CredentialsExpired.
         """
         search = Search(question)
-        await _permitted(_see(Reader(self._api), search, question.namespace, _PENDING))
+        await _permitted(_see(Reader(self._api), search, question.namespace, PENDING))
         return search.candidates
 
     async def observe_world(self, pod: Pod, now: datetime) -> World:

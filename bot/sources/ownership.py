@@ -16,7 +16,7 @@ from bot.model.objects import ObjectMeta, OwnerReference
 from bot.sources.kube_api import METADATA
 from bot.sources.owners import Discovery, controller_of, observe_owners
 from bot.sources.reading import OnlyMeta, Reader
-from bot.sources.resources import PODS, is_name
+from bot.sources.resources import PENDING, PODS, is_name
 
 REMEMBERED: Final = 300.0
 """Seconds for which an owner is known: references never change, but a name may be used again."""
@@ -29,7 +29,6 @@ MOST_READ: Final = 100
 MOST_PODS: Final = 20_000
 _MOST_KNOWN: Final = 5_000
 _MOST_LISTS: Final = 10
-_PENDING: Final = (("fieldSelector", "status.phase=Pending"),)
 _NUMBERS: Final = re.compile(r"(?:-\d+)+$")
 
 
@@ -133,7 +132,7 @@ class Ownership:
     async def _list(self, reader: Reader, namespace: str, wanted: Sequence[str]) -> dict[str, OwnerReference | None]:
         controllers: dict[str, OwnerReference | None] = {}
         same: dict[OwnerReference | None, OwnerReference | None] = {}
-        async with aclosing(reader.metadata(PODS, namespace=namespace, query=_PENDING)) as pages:
+        async with aclosing(reader.metadata(PODS, namespace=namespace, query=PENDING)) as pages:
             async for page in pages:
                 for meta in (item.metadata for item in page):
                     owner = controller_of(meta)

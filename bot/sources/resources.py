@@ -60,6 +60,8 @@ def group_of(api_version: str) -> tuple[str, str] | None:
 
 
 PODS: Final = Resource(plural="pods")
+PENDING: Final = (("fieldSelector", "status.phase=Pending"),)
+"""The query for pods that wait, or whose containers do not run yet."""
 SERVICES: Final = Resource(plural="services")
 EVENTS: Final = Resource(plural="events")
 NODES: Final = Resource(plural="nodes", namespaced=False)
