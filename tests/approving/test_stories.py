@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -234,8 +235,7 @@ async def test_where_the_bot_is_not_the_proposal_goes_to_its_requester_and_moves
         await it.slack.click("post_there", apart, user=scene.ANNA)
         await it.slack.wait_for(lambda s: [m for m in s.workspace.messages if "still cannot post" in m.text], 30)
         it.slack.workspace.channels[scene.ELSEWHERE].members.add(it.slack.workspace.bot_user)
-        for _ in range(2):
-            await it.slack.click("post_there", apart, user=scene.ANNA)
+        await asyncio.gather(*(it.slack.click("post_there", apart, user=scene.ANNA) for _ in range(2)))
         found = await it.slack.wait_for(
             lambda s: [m for m in s.workspace.by_bot(scene.ELSEWHERE) if "Proposed: " in m.text], 30
         )

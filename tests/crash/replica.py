@@ -112,7 +112,7 @@ class Replica:
         self._store, self._order = store, order
         rule = ApprovalRule(users=(ANNA,), confirm_twice=self.story.confirm_twice)
         clusters: Any = Clusters(hands)
-        terms = Terms(rules=(rule,), verify_minutes=15 if self.story.watched else 0)
+        terms = Terms(rules=(rule,), verify_minutes=8 if self.story.watched else 0)
         self.desk = ApprovalDesk(store, clusters, terms, self.clock)
         self.desk.people = _people
         name = f"replica-{os.getpid()}"

@@ -27,8 +27,8 @@ def manifest(kind: str, name: str) -> dict[str, Any]:
 
 
 def _running_pod() -> dict[str, Any]:
-    """What a change is watched for."""
-    status = {"phase": "Running", "startTime": "2026-03-02T03:00:00Z"}
+    """What a change is watched for; it does not say since when it runs, so it is none that ran before the change."""
+    status = {"phase": "Running"}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trainer-x", "namespace": "ml"}, "status": status}
 
 
