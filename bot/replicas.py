@@ -42,17 +42,17 @@ class StoreBook:
         """Ours to deal with; False when a replica has taken it before."""
         return await deliveries.first_time(self._store, delivery[:255], self._clock())
 
-    async def shown(self, question_id: str, message_ts: str) -> None:
-        """Its message is there."""
-        await questions.shown(self._store, question_id, message_ts)
+    async def shown(self, question_id: str, message_ts: str) -> bool:
+        """Its message is there; False where the question is another replica's by now."""
+        return await questions.shown(self._store, question_id, self.owner, message_ts)
 
     async def finish(self, question_id: str) -> None:
         """It is answered."""
-        await questions.finish(self._store, question_id)
+        await questions.finish(self._store, question_id, self.owner)
 
     async def again(self, question_id: str) -> None:
         """Free for anybody, after a lease's time."""
-        await questions.put_back(self._store, question_id, self._clock())
+        await questions.put_back(self._store, question_id, self.owner, self._clock())
 
     async def lost(self, most: int) -> Sequence[tuple[str, bytes, str]]:
         """Renews our leases, then takes over what is nobody's."""

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -41,6 +41,7 @@ from bot.slack.services import Answered, Asker, Candidate, Choose, Failed, Offer
 from bot.sources.aws import Account
 from bot.sources.ec2 import Ec2, Ec2Question
 from bot.sources.errors import ClusterUnreachable, PodNotFound, ReadFailed, SeveralPods, SourceError
+from bot.sources.flights import Flights
 from bot.sources.karpenter_side import Installation
 from bot.sources.kube_api import KubeConnection
 from bot.sources.lanes import Lane
@@ -66,6 +67,17 @@ KEPT_ANSWERS: Final = 500
 """Answers whose evidence can still be opened; older buttons say that theirs is gone."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """An answer that was worked out once for all who asked for it at that time. `noted`: the channels that count it."""
+
+    diagnosis: Diagnosis
+    answer_id: str
+    rendered: Mapping[str, Rendered]
+    offers: tuple[Offered, ...] = ()
+    noted: set[str] = field(default_factory=set)
+
+
 class Desk:
     """Answers the questions that come in from Slack (bot.slack.services.Services)."""
 
@@ -81,6 +93,7 @@ class Desk:
         self._answers: OrderedDict[str, Diagnosis] = OrderedDict()
         self._connected: dict[str, app.Connected] = {}
         self._lanes: dict[str, Lane] = {}
+        self._flights: Flights[tuple[str, PodQuestion], _Shared] = Flights()
         self.offers: Offering | None = None
         self.noted: Noting | None = None
 
@@ -91,8 +104,9 @@ class Desk:
             return config
         pod = PodQuestion(name=question.pod, namespace=question.namespace)
         try:
-            async with self.lane(config).turn():
-                diagnosis = await self._diagnosis(config, pod)
+            found = await self._flights.join(
+                (config.name, pod), self.lane(config).turn, lambda: self._answered(config, pod)
+            )
         except PodNotFound as error:
             if error.fits:
                 return Failed(code="no-pending-pods", facts={"asked": question.asked, "others": error.fits})
@@ -102,14 +116,23 @@ class Desk:
             return Choose(candidates=tuple(candidates), asked=question.asked, total=error.total)
         except SourceError as error:
             return failed(error, question.asked)
-        cause = diagnosis.causes[0].id if diagnosis.causes else "none"
-        count("answers", cluster=config.shown_name, verdict=diagnosis.verdict.value, cause=cause)
+        cause = found.diagnosis.causes[0].id if found.diagnosis.causes else "none"
+        count("answers", cluster=config.shown_name, verdict=found.diagnosis.verdict.value, cause=cause)
+        if self.noted and asker.channel not in found.noted:
+            found.noted.add(asker.channel)
+            await self.noted(config.name, found.diagnosis, asker.channel)
+        language = question.language or self._config.language
+        rendered = found.rendered.get(language) or self._rendered(found.diagnosis, language)
+        return Answered(answer_id=found.answer_id, rendered=rendered, offers=found.offers)
+
+    async def _answered(self, config: ClusterConfig, pod: PodQuestion) -> _Shared:
+        """The answer for all who ask for it now, in every language. Raises the SourceErrors."""
+        diagnosis = await self._diagnosis(config, pod)
         with stage("render"):
-            rendered = self._rendered(diagnosis, question.language)
+            rendered = {language: self._rendered(diagnosis, language) for language in self._playbooks.languages}
         offers = await self.offers(config.name, diagnosis) if self.offers else ()
-        if self.noted:
-            await self.noted(config.name, diagnosis, asker.channel)
-        return Answered(answer_id=await self._keep(diagnosis), rendered=rendered, offers=offers)
+        answer_id = await self._keep(diagnosis, rendered)
+        return _Shared(diagnosis=diagnosis, answer_id=answer_id, rendered=rendered, offers=offers)
 
     @property
     def shared(self) -> app.Shared:
@@ -226,15 +249,14 @@ class Desk:
             LOG.warning("a playbook could not be used: %s", problem)
         return rendered
 
-    async def _keep(self, diagnosis: Diagnosis) -> str:
+    async def _keep(self, diagnosis: Diagnosis, rendered: Mapping[str, Rendered]) -> str:
         answer_id = secrets.token_urlsafe(16)
         self._answers[answer_id] = diagnosis
         while len(self._answers) > KEPT_ANSWERS:
             self._answers.popitem(last=False)
         if self._store:
-            by_language = {language: self._rendered(diagnosis, language) for language in self._playbooks.languages}
             try:
-                await keep_answer(self._store, answer_id, as_evidence(by_language), app.wall_clock())
+                await keep_answer(self._store, answer_id, as_evidence(rendered), app.wall_clock())
             except StoreUnavailable as error:
                 LOG.warning("the evidence of an answer is kept by this process alone: %s", error)
         return answer_id

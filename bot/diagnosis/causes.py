@@ -190,12 +190,7 @@ class _Reading:
         return "capacity-unavailable", {
             "attempts": tuple(attempt(mark) for mark in told[:LISTED]),
             "in_metrics": len(marks) - len(told),
-            "wider_zones": wider.zones,
-            "wider_capacity_types": wider.capacity_types,
-            "wider_sizes": wider.sizes,
-            "wider_families": wider.families,
-            "excluded_by_nodepool": wider.excluded,
-            **wider.reserved.facts,
+            **wider.facts,
             "instance_types": _few(types),
             "types_count": len(types),
             "zones": tuple(sorted({o.zone for _, o in offerings})),

@@ -5,7 +5,7 @@ quota of 0, a missing spot role or a full subnet take the same way, and read as 
 (karpenter-provider-aws pkg/errors/errors.go, pkg/cache/unavailableofferings.go, v1.15).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -17,6 +17,7 @@ from bot.diagnosis.history import History, last_marks, qualified
 from bot.diagnosis.launches import CAUSE_OF_CODE, ORDER, launch_causes, mark_cause, unnamed_capacity
 from bot.diagnosis.pasted.told import merged
 from bot.diagnosis.proven import cause, pool_of_claim
+from bot.diagnosis.still_open import wider_facts
 from bot.karpenter import LaunchFailure, Signal, SignalKind
 from bot.model.diagnosis import Cause, Diagnosis, Fact, Verdict
 from bot.model.karpenter import NodeClaim
@@ -109,15 +110,22 @@ def with_history(world: World, pod: Pod, found: Diagnosis, history: History) -> 
         # what EC2 had not is marked, and something else is open: the next round tries that
         noted = replace(found, notes=(*found.notes, REFUSED_BEFORE)) if tried else found
         return replace(noted, verdict=Verdict.BLOCKED, reason=FORETOLD) if noted.causes else noted
-    failed = _with_attempts(failed or (_sold_out(history, claims),), world, history)
-    return replace(found, verdict=Verdict.BLOCKED, reason=LAUNCHES_FAIL, causes=failed, facts={"tried": tried})
+    told = failed or (_sold_out(history, claims),)
+    if any(one.id == _CAPACITY for one in told):
+        stock = _stock(world, pod, found, history, tried)
+        told = tuple(replace(c, facts={**c.facts, **stock}) if c.id == _CAPACITY else c for c in told)
+    return replace(found, verdict=Verdict.BLOCKED, reason=LAUNCHES_FAIL, causes=told, facts={"tried": tried})
 
 
-def _with_attempts(causes: Sequence[Cause], world: World, history: History) -> tuple[Cause, ...]:
-    """What was tried and when, where it is EC2's stock that the launches failed for."""
+def _stock(world: World, pod: Pod, found: Diagnosis, history: History, launches: int) -> Mapping[str, Fact]:
+    """What was tried and when, how much Karpenter still finds open, and what could be tried beside."""
     fresh = [m for m in last_marks(world, history) if m.since is None or world.now - m.since <= FRESH]
-    attempts = tuple(attempt(mark) for mark in fresh[-LISTED:])
-    return tuple(replace(c, facts={**c.facts, "attempts": attempts}) if c.id == _CAPACITY else c for c in causes)
+    facts: dict[str, Fact] = {
+        "attempts": tuple(attempt(mark) for mark in fresh[-LISTED:]),
+        "launches": launches,
+        "open": sum(pool.offerings for pool in found.nodepools),
+    }
+    return {**facts, **wider_facts(world, pod, str(found.facts.get("nodepool", "")), fresh)}
 
 
 def _sold_out(history: History, claims: Sequence[str]) -> Cause:

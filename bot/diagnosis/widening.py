@@ -4,7 +4,7 @@ Kept are the pod's amounts and volumes and what EC2, the EC2NodeClass and EC2's 
 that pod and NodePool ask for. What the NodePool itself excludes is named apart.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ from bot.diagnosis.constraints import Partition
 from bot.diagnosis.quotas import quotas_of
 from bot.diagnosis.reserved import LABELS, OF_POOL, Reserved, reserved
 from bot.diagnosis.space import Rows
-from bot.model.diagnosis import Constraint
+from bot.model.diagnosis import Constraint, Fact
 from bot.model.labels import AWS_DOMAIN
 from bot.model.world import InstanceType, Offering, World
 
@@ -31,6 +31,18 @@ class Widening:
     families: tuple[str, ...]
     excluded: tuple[str, ...]
     reserved: Reserved
+
+    @property
+    def facts(self) -> Mapping[str, Fact]:
+        """For the page `capacity-unavailable`."""
+        return {
+            "wider_zones": self.zones,
+            "wider_capacity_types": self.capacity_types,
+            "wider_sizes": self.sizes,
+            "wider_families": self.families,
+            "excluded_by_nodepool": self.excluded,
+            **self.reserved.facts,
+        }
 
 
 def widening(partition: Partition, world: World, tried: Tried) -> Widening:

@@ -28,7 +28,7 @@ _CAUSE_FACTS: Final[Mapping[str, str]] = {
     "zone-not-offered": f"{_TYPES} zones offered_zones wanted_by",
     "capacity-type-not-offered": f"{_TYPES} capacity_types offered_capacity_types zones",
     "subnet-missing-in-zone": "zones nodeclass subnet_zones",
-    "capacity-unavailable": "instance_types zones capacity_types reason since until tried attempts in_metrics"
+    "capacity-unavailable": "instance_types zones capacity_types reason since until tried attempts in_metrics launches open"
     " wider_zones wider_capacity_types wider_sizes wider_families excluded_by_nodepool reserved_off"
     " held held_kinds held_what held_zones held_ends held_unselected held_excluded"
     " blocks blocks_what blocks_zones blocks_starts blocks_hours blocks_fees",

@@ -46,6 +46,10 @@ class Refused(Exception):  # noqa: N818 (Slack's answer, not this program's fail
         self.passing = passing or unknown or code in _PASSING
 
 
+class TakenOver(Exception):  # noqa: N818 (reads as what is the case)
+    """Another replica has the question now, and shows its own message for it; ours is gone again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a question came from, and its answer goes.
@@ -72,16 +76,18 @@ class Place:
 
 
 class Exchange:
-    """One question's messages: progress first, then something in its place. Every method raises Refused at worst.
+    """One question's messages: progress first, then something in its place. Every method raises Refused at worst, or
+    TakenOver where it posts.
 
-    `mark`: the question's id, for its message to be found by whoever takes it over.
+    `mark`: the question's id, for its message to be found by whoever takes it over. `on_posted` is told a new message's
+    ts, and tells whether it may stay.
     """
 
     def __init__(
         self,
         client: AsyncWebClient,
         place: Place,
-        on_posted: Callable[[str], Awaitable[None]] | None = None,
+        on_posted: Callable[[str], Awaitable[bool]] | None = None,
         mark: str = "",
     ) -> None:
         self._client, self._place, self._on_posted, self._mark = client, place, on_posted, mark
@@ -190,8 +196,9 @@ class Exchange:
 
         async def send(version: Message) -> None:
             self._ts = await (self._send_marked(version) if self._mark else self._send("chat.postMessage", version))
-            if self._on_posted:
-                await self._on_posted(self._ts)
+            if self._on_posted and not await self._on_posted(self._ts):
+                await self._withdraw()
+                raise TakenOver
 
         self._charted = has_chart(await in_some_form(message, send))
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -17,7 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playbooks import Phrases
 from bot.slack.blocks import Message, error
-from bot.slack.exchange import Exchange, Place, Refused, locale_of
+from bot.slack.exchange import Exchange, Place, Refused, TakenOver, locale_of
 from bot.slack.handover import Handover
 from bot.slack.memory import Allowance, Clock, Memory, Seen
 from bot.slack.questions import LANGUAGES
@@ -95,7 +95,9 @@ class Floor:
         return self._speaker.phrases(language or self.custom.language)
 
     async def begin(self, place: Place, work: Callable[[Exchange], Awaitable[None]], *, question_id: str = "") -> None:
-        """Starts tracked work; when there is too much of it, says so. `question_id`: of one that is written down."""
+        """Starts tracked work; when there is too much of it, says so. `question_id`: of one that is written down, which
+        can stand in line; a click cannot, for its modal must be open within three seconds.
+        """
         noted = partial(self.handover.shown, question_id) if self.handover and question_id else None
         exchange = Exchange(self.client, place, noted, question_id)
         started = self.work.start(self._guarded(exchange, work, question_id))
@@ -164,7 +166,8 @@ class Floor:
         """Whatever goes wrong becomes an answer: a sentence and a reference, while the log has the rest."""
         with request(question_id[:8]), span("request"):
             outlives = bool(self.handover and self.handover.outlives(question_id))
-            shown = await self._spoken(exchange, work, others_finish=outlives)
+            line = self.work.line if question_id else nullcontext()
+            shown = await self._spoken(exchange, work, line, others_finish=outlives)
             if shown or not outlives or self.handover is None:
                 await self._done(question_id)
             else:
@@ -177,16 +180,24 @@ class Floor:
             await self.handover.finish(question_id)
 
     async def _spoken(
-        self, exchange: Exchange, work: Callable[[Exchange], Awaitable[None]], *, others_finish: bool
+        self,
+        exchange: Exchange,
+        work: Callable[[Exchange], Awaitable[None]],
+        line: AbstractAsyncContextManager[None],
+        *,
+        others_finish: bool,
     ) -> bool:
         """Whether that is the end of it; False where Slack could not be told for the moment."""
         began = time.perf_counter()
         try:
-            await work(exchange)
+            async with line:
+                await work(exchange)
             took("answer_seconds", time.perf_counter() - began)
         except Refused as refused:
             LOG.warning("could not be shown: %s", refused)
             return not refused.passing
+        except TakenOver:
+            LOG.info("another replica answers it")
         except asyncio.CancelledError:
             if not others_finish:
                 await self._last_words(exchange, "restarting")

@@ -73,7 +73,10 @@ class Book(Protocol):
         """Ours to deal with; False when it was taken before."""
         ...
 
-    async def shown(self, question_id: str, message_ts: str) -> None: ...
+    async def shown(self, question_id: str, message_ts: str) -> bool:
+        """False when the question is another's by now, who shows a message of its own."""
+        ...
+
     async def finish(self, question_id: str) -> None: ...
     async def again(self, question_id: str) -> None:
         """Not finished: whoever looks next, later, begins anew."""
@@ -120,9 +123,16 @@ class Handover:
             LOG.warning("whether another replica took a click cannot be known: %s", _word(error))
             return True
 
-    async def shown(self, question_id: str, message_ts: str) -> None:
-        """Remembers its message."""
-        await _quietly(self._book.shown(question_id, message_ts))
+    async def shown(self, question_id: str, message_ts: str) -> bool:
+        """Remembers its message; False when another has taken the question over, so that the message must go."""
+        if not self.outlives(question_id):
+            return True
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._book.shown(question_id, message_ts)
+        except Exception as error:
+            LOG.warning("the store did not take a note: %s", _word(error))
+            return True
 
     async def finish(self, question_id: str) -> None:
         """It is answered."""

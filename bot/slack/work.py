@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Final
 
-MOST: Final = 200
-"""Questions that may be in work or waiting; each is small, and more than these nobody waits for."""
+MOST: Final = 10_000
+"""What may be in work or in the line, about 4 KiB each; more than what these take nobody waits for."""
+AT_ONCE: Final = 100
+"""Questions that are in work at once; the others stand in a line, written down and acknowledged."""
 _LAST_WORDS: Final = 5.0
 """Seconds in which cancelled work may still say that it was."""
 
@@ -13,7 +15,9 @@ _LAST_WORDS: Final = 5.0
 class Work:
     """The tasks that are under way. Bolt's own are not tracked: a process that ends would lose them after the ack."""
 
-    def __init__(self, *, most: int = MOST) -> None:
+    def __init__(self, *, most: int = MOST, at_once: int = AT_ONCE) -> None:
+        self.line = asyncio.Semaphore(at_once)
+        """Who has a place in it is in work; it is given in the order of asking."""
         self._most = most
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -62,22 +62,28 @@ async def keep(store: Store, question: Question, owner: str, now: datetime) -> b
         return True
 
 
-async def shown(store: Store, question_id: str, message_ts: str) -> None:
-    """Remembers the message that is shown for a question, for its answer to take its place."""
-    update = sa.update(QUESTIONS).where(QUESTIONS.c.id == question_id).values(message_ts=message_ts)
+async def shown(store: Store, question_id: str, owner: str, message_ts: str) -> bool:
+    """Remembers the message that is shown for a question, for its answer to take its place; False where the question is
+    this owner's no more, so that another shows one.
+    """
+    update = sa.update(QUESTIONS).where(*_own(question_id, owner)).values(message_ts=message_ts)
     async with store.writing() as connection:
-        await connection.execute(update)
+        return (await connection.execute(update)).rowcount > 0
 
 
-async def finish(store: Store, question_id: str) -> None:
-    """Strikes a question out: it is answered, or refused."""
+async def finish(store: Store, question_id: str, owner: str) -> None:
+    """Strikes a question of this owner out: it is answered, or refused."""
     async with store.writing() as connection:
-        await connection.execute(sa.delete(QUESTIONS).where(QUESTIONS.c.id == question_id))
+        await connection.execute(sa.delete(QUESTIONS).where(*_own(question_id, owner)))
 
 
-async def put_back(store: Store, question_id: str, now: datetime) -> None:
+def _own(question_id: str, owner: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return QUESTIONS.c.id == question_id, QUESTIONS.c.owner == owner
+
+
+async def put_back(store: Store, question_id: str, owner: str, now: datetime) -> None:
     """Nobody's any more, to be claimed after a lease's time. That it was tried does not count: it ended no process."""
-    update = sa.update(QUESTIONS).where(QUESTIONS.c.id == question_id)
+    update = sa.update(QUESTIONS).where(*_own(question_id, owner))
     values = {"owner": "", "due_at": now + LEASE, "attempts": QUESTIONS.c.attempts - 1}
     async with store.writing() as connection:
         await connection.execute(update.values(values))

@@ -94,6 +94,30 @@ async def test_a_restart_under_way_hands_over_at_once(url: str, monkeypatch: pyt
         assert len(slack.workspace.by_bot(scene.OPS)) == 1
 
 
+class Robbed(StoreBook):
+    """Of a process that was frozen before it could note its message down: another has taken everything over meanwhile."""
+
+    async def shown(self, question_id: str, message_ts: str) -> bool:
+        self.taken = await questions.claim(self._store, "other", wall_clock() + 2 * questions.LEASE, most=9)
+        return await super().shown(question_id, message_ts)
+
+
+async def test_a_frozen_process_takes_back_what_it_posts_for_a_question_that_another_has(url: str) -> None:
+    services = Scripted()
+    async with running_slack() as slack, open_store(url) as store:
+        book = Robbed(store, wall_clock, "frozen")
+        async with opened(
+            config_for(slack), Behind(services=services, handover=Handover(book)), api_url=slack.api_url
+        ) as bot:
+            await slack.wait_for(lambda s: s.sockets.connections)
+            await slack.slash_command("why train-0")
+            await slack.wait_for(lambda _: hasattr(book, "taken") and not len(bot.listeners.work))
+            assert slack.workspace.by_bot(scene.OPS) == []
+            assert services.asked == []
+        (taken,) = book.taken
+        assert await questions.shown(store, taken.id, "other", "17.1"), "the other one's question stays"
+
+
 async def test_the_same_delivery_at_two_replicas_is_answered_by_one(url: str) -> None:
     async with open_store(url) as store:
         one, two = StoreBook(store, wall_clock, "one"), StoreBook(store, wall_clock, "two")
