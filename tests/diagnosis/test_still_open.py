@@ -55,20 +55,25 @@ def test_a_launch_refused_once_is_no_cause_and_many_are_one_with_what_is_open_be
     assert (cause.facts["launches"], cause.facts["open"]) == (4, found.nodepools[0].offerings)
     assert found.nodepools[0].offerings > 0
     zones, tried = cause.facts["wider_zones"], cause.facts["zones"]
-    assert isinstance(zones, tuple) and isinstance(tried, tuple)
-    assert zones and not set(zones) & set(tried)
+    assert isinstance(zones, tuple)
+    assert isinstance(tried, tuple)
+    assert zones
+    assert not set(zones) & set(tried)
 
 
 def test_what_was_tried_is_no_advice_even_when_its_mark_is_off_again() -> None:
     marked, after = (diagnosed(again_and_again(4, later=timedelta(minutes=m))).causes[0] for m in (0, 5))
     assert after.facts["wider_zones"] == marked.facts["wider_zones"]
-    assert isinstance(after.facts["open"], int) and isinstance(marked.facts["open"], int)
+    assert isinstance(after.facts["open"], int)
+    assert isinstance(marked.facts["open"], int)
     assert after.facts["open"] > marked.facts["open"], "Karpenter itself tries it again"
 
 
 def test_a_zone_whose_subnets_are_full_is_not_offered() -> None:
     world = again_and_again(4)
-    [zone, *_] = diagnosed(world).causes[0].facts["wider_zones"]  # type: ignore[misc]
+    zones = diagnosed(world).causes[0].facts["wider_zones"]
+    assert isinstance(zones, tuple)
+    zone = zones[0]
     full = tuple(
         structs.replace(s, available_ip_address_count=0) if s.availability_zone == zone else s
         for s in world.ec2.subnets or ()
