@@ -30,8 +30,8 @@ playground: setup ## the bot in a Slack look-alike in the browser, on recorded c
 docs: setup ## the documentation site in build/site, made from docs/, playbooks and cases
 	@$(BIN)/python -m tests.site
 
-test: setup ## all tests but the test bed's (those of the oracle once `make native` has built it)
-	@$(BIN)/python -m pytest -m "not cluster"
+test: setup ## all tests but the test bed's (those of the oracle once `make native` has built it; JOBS=1: one after another)
+	@$(BIN)/python -m pytest -m "not cluster" -n $(or $(JOBS),3) --dist loadfile
 	@echo "NOT RUN: the test bed's tests (a real kube-apiserver, a real Karpenter). They are apart, for they take minutes: make test-bed"
 
 test-bed: setup ## the tests on the test bed (`make native` builds it)

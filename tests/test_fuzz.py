@@ -6,8 +6,8 @@ from tests.fuzz import run
 
 
 async def test_nothing_that_is_mutated_breaks_the_bot() -> None:
-    found = await run(500, 7)
+    found = await run(200, 7)
     assert found.wrong == []
-    assert found.tried == {"payload": 300, "webhook": 75, "text": 120, "manifest": 5}
-    assert found.statuses["payload 200"] > 100, "most are taken, and answered or passed over"
-    assert found.statuses["webhook 200"] > 30
+    assert found.tried == {"payload": 120, "webhook": 30, "text": 48, "manifest": 2}
+    assert found.statuses["payload 200"] > 40, "most are taken, and answered or passed over"
+    assert found.statuses["webhook 200"] > 12
