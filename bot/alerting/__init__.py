@@ -141,6 +141,8 @@ class AlertThreads(Part):
             return Failed(code="bad-setting", facts={"asked": str(refused)})
         if new != current:
             await outbox.write_settings(store, asker.channel, new.as_json())
+            if self._floor:
+                self._floor.forget_language(asker.channel)
         lines = phrases.lines("alert.settings", settings=new.as_json(), changed=new != current)
         return Shown(message=note(lines, phrases), discreet=True)
 

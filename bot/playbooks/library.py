@@ -1,7 +1,7 @@
 """Playbooks: all pages and sentences, ours and the operator's, chosen by cause and language."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from bot.playbooks.pages import SUFFIX, Page, language_of, read_page
@@ -54,6 +54,7 @@ class Shelf:
     pages: tuple[Page, ...]
     sentences: Mapping[str, Mapping[str, tuple[Sentence, ...]]]
     problems: tuple[Problem, ...] = ()
+    _spoken: dict[str, Phrases] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -72,9 +73,12 @@ class Shelf:
 
     def phrases(self, language: str) -> Phrases:
         """The sentences of a language, English where it lacks one."""
-        asked, default = self.sentences.get(language, {}), self.sentences.get(DEFAULT_LANGUAGE, {})
-        keys = {**default, **asked}
-        return Phrases(language, {key: (*asked.get(key, ()), *default.get(key, ())) for key in keys})
+        if language not in self._spoken:
+            asked, default = self.sentences.get(language, {}), self.sentences.get(DEFAULT_LANGUAGE, {})
+            keys = {**default, **asked}
+            sentences = {key: (*asked.get(key, ()), *default.get(key, ())) for key in keys}
+            self._spoken[language] = Phrases(language, sentences)
+        return self._spoken[language]
 
 
 def read_playbooks(built_in: Mapping[str, str], own: Mapping[str, str] | None = None) -> Shelf:

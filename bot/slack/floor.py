@@ -33,6 +33,8 @@ Payload: TypeAlias = dict[str, Any]
 LOG: Final = logging.getLogger(__name__)
 _LANGUAGE_KEPT: Final = 3600.0
 _LANGUAGE_UNKNOWN: Final = 60.0
+_ROOM_KEPT: Final = 15.0
+"""Seconds after which what a channel has set, by way of another replica, too, is looked up again."""
 _LOOKUP: Final = 1.0
 """Seconds for a person's locale: a click's modal must be open within three."""
 
@@ -83,6 +85,7 @@ class Floor:
         self.seen = Seen(clock=clock)
         self.allowance = Allowance(clock=clock)
         self.languages: Memory[str] = Memory(clock=clock)
+        self._rooms: Memory[str] = Memory(clock=clock)
         self.turns = asyncio.Semaphore(custom.at_once)
         self.prefer: Callable[[str], Awaitable[str]] | None = None
         """What a person chose for themselves ("" nothing); a part that keeps such choices sets it."""
@@ -112,15 +115,9 @@ class Floor:
         """The language that the channel has set (for what all of it reads), else the person's own where we speak it, else
         the configured one.
         """
-        if channel and self.prefer_in:
-            try:
-                async with asyncio.timeout(_LOOKUP):
-                    here = await self.prefer_in(channel)
-            except Exception as error:  # as below
-                LOG.info("the language of a channel is not known: %s", type(error).__name__)
-            else:
-                if here in self.custom.languages:
-                    return here
+        here = await self._language_in(channel) if channel else ""
+        if here in self.custom.languages:
+            return here
         known = self.languages.get(user)
         if known is not None:
             return known
@@ -135,9 +132,23 @@ class Floor:
         self.languages.put(user, language, seconds=kept)
         return language
 
-    def forget_language(self, user: str) -> None:
-        """The person chose anew: look again."""
-        self.languages.put(user, "", seconds=0)
+    def forget_language(self, of: str) -> None:
+        """The person, or somebody for the channel, chose anew: look again."""
+        self.languages.put(of, "", seconds=0)
+        self._rooms.put(of, "", seconds=0)
+
+    async def _language_in(self, channel: str) -> str:
+        """What the channel has set; "" where that is nothing, or cannot be told."""
+        here = self._rooms.get(channel)
+        if here is None and self.prefer_in:
+            try:
+                async with asyncio.timeout(_LOOKUP):
+                    here = await self.prefer_in(channel)
+            except Exception as error:  # a store that does not answer costs the language, not the answer
+                LOG.info("the language of a channel is not known: %s", type(error).__name__)
+            else:
+                self._rooms.put(channel, here, seconds=_ROOM_KEPT)
+        return here or ""
 
     async def may_ask(self, exchange: Exchange, phrases: Phrases) -> bool:
         """Whether the person has questions left; says when, where not."""

@@ -2,22 +2,59 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Final
 
 MOST: Final = 10_000
 """What may be in work or in the line, about 4 KiB each; more than what these take nobody waits for."""
 AT_ONCE: Final = 100
 """Questions that are in work at once; the others stand in a line, written down and acknowledged."""
+FEW: Final = 8
+LAG: Final = 0.03
+"""Seconds by which a loop that still has time to spare may be late."""
+_GLANCE: Final = 0.002
+_LOOK_AGAIN: Final = 0.1
 _LAST_WORDS: Final = 5.0
 """Seconds in which cancelled work may still say that it was."""
+
+
+class Line:
+    """Lets questions in, in the order of asking: while the event loop is quick as many as `most`, while it lags no more than
+    `few`, so that what comes in is acknowledged in time however much is to be answered.
+    """
+
+    def __init__(self, *, few: int = FEW, most: int = AT_ONCE) -> None:
+        self._few, self._most = few, most
+        self._inside = 0
+        self._door = asyncio.Lock()
+        self._left = asyncio.Event()
+
+    async def __aenter__(self) -> None:
+        async with self._door:
+            while self._inside >= self._few and (self._inside >= self._most or await _lag() > LAG):
+                self._left.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._left.wait(), _LOOK_AGAIN)
+            self._inside += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self._inside -= 1
+        self._left.set()
+
+
+async def _lag() -> float:
+    """By how many seconds the event loop is late just now."""
+    loop = asyncio.get_running_loop()
+    due = loop.time() + _GLANCE
+    await asyncio.sleep(_GLANCE)
+    return loop.time() - due
 
 
 class Work:
     """The tasks that are under way. Bolt's own are not tracked: a process that ends would lose them after the ack."""
 
-    def __init__(self, *, most: int = MOST, at_once: int = AT_ONCE) -> None:
-        self.line = asyncio.Semaphore(at_once)
-        """Who has a place in it is in work; it is given in the order of asking."""
+    def __init__(self, *, most: int = MOST) -> None:
+        self.line = Line()
         self._most = most
         self._tasks: set[asyncio.Task[None]] = set()
 

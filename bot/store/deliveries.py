@@ -1,5 +1,6 @@
 """Which deliveries were taken already, across restarts and replicas. Slack delivers at least once; replies go out once."""
 
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,8 +29,14 @@ async def first_time(store: Store, key: str, now: datetime) -> bool:
 
 async def claimed(store: Store, connection: AsyncConnection, key: str, now: datetime) -> bool:
     """The same inside a transaction of the caller's, so that the claim stands or falls with what is done about it."""
-    insert = insert_into(store, DELIVERIES).values(key=key, seen_at=now).on_conflict_do_nothing()
-    return (await connection.execute(insert)).rowcount == 1
+    return bool(await claimed_of(store, connection, (key,), now))
+
+
+async def claimed_of(store: Store, connection: AsyncConnection, keys: Iterable[str], now: datetime) -> Collection[str]:
+    """Those of the keys that nobody claimed before; each is the caller's now."""
+    rows = [{"key": key, "seen_at": now} for key in dict.fromkeys(keys)]
+    insert = insert_into(store, DELIVERIES).values(rows).on_conflict_do_nothing()
+    return frozenset((await connection.execute(insert.returning(DELIVERIES.c.key))).scalars())
 
 
 async def forget_old(store: Store, now: datetime) -> int:

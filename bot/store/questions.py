@@ -4,15 +4,16 @@ The writer holds a lease and renews it. A question whose lease ran out belonged 
 next finishes it. On PostgreSQL claims skip rows that another replica is just claiming (FOR UPDATE SKIP LOCKED).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.database import Store, insert_into
-from bot.store.deliveries import claimed
+from bot.store.deliveries import claimed_of
 from bot.store.tables import METADATA, Moment
 
 LEASE: Final = timedelta(seconds=15)
@@ -44,46 +45,84 @@ class Question:
     attempts: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notes:
+    """What is to be written down at once: questions as taken, messages (by question) as shown, questions as ended."""
+
+    kept: Sequence[Question] = ()
+    shown: Mapping[str, str] = field(default_factory=dict)
+    finished: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """`kept`: ids of questions that nobody took before. `shown`: ids of those that are this owner's."""
+
+    kept: Collection[str] = ()
+    shown: Collection[str] = ()
+
+
+async def note_down(store: Store, notes: Notes, owner: str, now: datetime) -> Noted:
+    """Writes all of it in one transaction. What is another owner's by now stays as it is."""
+    async with store.writing() as connection:
+        kept = await _keep(store, connection, notes.kept, owner, now) if notes.kept else ()
+        shown: Collection[str] = ()
+        if notes.shown:
+            message = sa.case(dict(notes.shown), value=QUESTIONS.c.id)
+            update = sa.update(QUESTIONS).where(*_own(notes.shown, owner)).values(message_ts=message)
+            shown = (await connection.execute(update.returning(QUESTIONS.c.id))).scalars().all()
+        if notes.finished:
+            await connection.execute(sa.delete(QUESTIONS).where(*_own(notes.finished, owner)))
+    return Noted(kept=kept, shown=shown)
+
+
+async def _keep(
+    store: Store, connection: AsyncConnection, questions: Sequence[Question], owner: str, now: datetime
+) -> Collection[str]:
+    """The ids of those that were never taken before, by whomever, answered or not."""
+    new = await claimed_of(store, connection, [f"question {one.id}" for one in questions], now)
+    rows = {
+        one.id: {
+            "id": one.id,
+            "asked": one.asked,
+            "asked_at": now,
+            "owner": owner,
+            "due_at": now + LEASE,
+            "attempts": 1,
+            "message_ts": "",
+        }
+        for one in questions
+        if f"question {one.id}" in new
+    }
+    if rows:
+        await connection.execute(insert_into(store, QUESTIONS).values([*rows.values()]).on_conflict_do_nothing())
+    return rows.keys()
+
+
 async def keep(store: Store, question: Question, owner: str, now: datetime) -> bool:
     """Writes a question down as this owner's; False when it was ever taken before, by whomever, answered or not."""
-    row = {
-        "id": question.id,
-        "asked": question.asked,
-        "asked_at": now,
-        "owner": owner,
-        "due_at": now + LEASE,
-        "attempts": 1,
-        "message_ts": "",
-    }
-    async with store.writing() as connection:
-        if not await claimed(store, connection, f"question {question.id}", now):
-            return False
-        await connection.execute(insert_into(store, QUESTIONS).values(row).on_conflict_do_nothing())
-        return True
+    return bool((await note_down(store, Notes(kept=(question,)), owner, now)).kept)
 
 
-async def shown(store: Store, question_id: str, owner: str, message_ts: str) -> bool:
+async def shown(store: Store, question_id: str, owner: str, message_ts: str, now: datetime) -> bool:
     """Remembers the message that is shown for a question, for its answer to take its place; False where the question is
     this owner's no more, so that another shows one.
     """
-    update = sa.update(QUESTIONS).where(*_own(question_id, owner)).values(message_ts=message_ts)
-    async with store.writing() as connection:
-        return (await connection.execute(update)).rowcount > 0
+    return bool((await note_down(store, Notes(shown={question_id: message_ts}), owner, now)).shown)
 
 
-async def finish(store: Store, question_id: str, owner: str) -> None:
+async def finish(store: Store, question_id: str, owner: str, now: datetime) -> None:
     """Strikes a question of this owner out: it is answered, or refused."""
-    async with store.writing() as connection:
-        await connection.execute(sa.delete(QUESTIONS).where(*_own(question_id, owner)))
+    await note_down(store, Notes(finished=(question_id,)), owner, now)
 
 
-def _own(question_id: str, owner: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return QUESTIONS.c.id == question_id, QUESTIONS.c.owner == owner
+def _own(ids: Iterable[str], owner: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return QUESTIONS.c.id.in_(tuple(ids)), QUESTIONS.c.owner == owner
 
 
 async def put_back(store: Store, question_id: str, owner: str, now: datetime) -> None:
     """Nobody's any more, to be claimed after a lease's time. That it was tried does not count: it ended no process."""
-    update = sa.update(QUESTIONS).where(*_own(question_id, owner))
+    update = sa.update(QUESTIONS).where(*_own((question_id,), owner))
     values = {"owner": "", "due_at": now + LEASE, "attempts": QUESTIONS.c.attempts - 1}
     async with store.writing() as connection:
         await connection.execute(update.values(values))

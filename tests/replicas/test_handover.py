@@ -115,7 +115,7 @@ async def test_a_frozen_process_takes_back_what_it_posts_for_a_question_that_ano
             assert slack.workspace.by_bot(scene.OPS) == []
             assert services.asked == []
         (taken,) = book.taken
-        assert await questions.shown(store, taken.id, "other", "17.1"), "the other one's question stays"
+        assert await questions.shown(store, taken.id, "other", "17.1", wall_clock()), "the other one's question stays"
 
 
 async def test_the_same_delivery_at_two_replicas_is_answered_by_one(url: str) -> None:

@@ -27,24 +27,24 @@ async def test_a_question_is_written_down_once(store: Store) -> None:
 
 async def test_nobody_takes_what_is_in_work_and_anybody_what_was_left(store: Store) -> None:
     await questions.keep(store, asked(1), "a", NOW)
-    assert await questions.shown(store, "q-1", "a", "17.1")
+    assert await questions.shown(store, "q-1", "a", "17.1", NOW)
     assert await claimed(store, "b", NOW) == set()
     await questions.renew(store, "a", NOW + LEASE)
     assert await claimed(store, "b", LATER) == set()
     (taken,) = await questions.claim(store, "b", LATER + LEASE, most=10)
     assert taken == Question(id="q-1", asked=b"why?", message_ts="17.1", attempts=2)
     assert await claimed(store, "c", LATER + LEASE) == set()
-    await questions.finish(store, "q-1", "b")
+    await questions.finish(store, "q-1", "b", NOW)
     assert await claimed(store, "c", LATER + 3 * LEASE) == set()
 
 
 async def test_who_lost_a_question_can_neither_show_nor_end_it(store: Store) -> None:
     await questions.keep(store, asked(1), "frozen", NOW)
     (taken,) = await questions.claim(store, "b", LATER, most=10)
-    assert not await questions.shown(store, taken.id, "frozen", "17.1")
+    assert not await questions.shown(store, taken.id, "frozen", "17.1", NOW)
     await questions.put_back(store, taken.id, "frozen", LATER)
-    await questions.finish(store, taken.id, "frozen")
-    assert await questions.shown(store, taken.id, "b", "17.2")
+    await questions.finish(store, taken.id, "frozen", NOW)
+    assert await questions.shown(store, taken.id, "b", "17.2", NOW)
     (again,) = await questions.claim(store, "c", LATER + 2 * LEASE, most=10)
     assert again == Question(id="q-1", asked=b"why?", message_ts="17.2", attempts=3)
 
