@@ -9,8 +9,8 @@ MOST: Final = 10_000
 """What may be in work or in the line, about 4 KiB each; more than what these take nobody waits for."""
 AT_ONCE: Final = 100
 """Questions that are in work at once; the others stand in a line, written down and acknowledged."""
-FEW: Final = 8
-LAG: Final = 0.03
+FEW: Final = 2
+LAG: Final = 0.02
 """Seconds by which a loop that still has time to spare may be late."""
 _GLANCE: Final = 0.002
 _LOOK_AGAIN: Final = 0.1

@@ -1,6 +1,6 @@
 """Which deliveries were taken already, across restarts and replicas. Slack delivers at least once; replies go out once."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,14 +29,14 @@ async def first_time(store: Store, key: str, now: datetime) -> bool:
 
 async def claimed(store: Store, connection: AsyncConnection, key: str, now: datetime) -> bool:
     """The same inside a transaction of the caller's, so that the claim stands or falls with what is done about it."""
-    return bool(await claimed_of(store, connection, (key,), now))
+    return bool((await connection.execute(claims_of(store, (key,), now))).scalars().all())
 
 
-async def claimed_of(store: Store, connection: AsyncConnection, keys: Iterable[str], now: datetime) -> Collection[str]:
-    """Those of the keys that nobody claimed before; each is the caller's now."""
+def claims_of(store: Store, keys: Iterable[str], now: datetime) -> sa.sql.dml.ReturningInsert[str]:
+    """Claims all of the keys that nobody claimed before, and returns these."""
     rows = [{"key": key, "seen_at": now} for key in dict.fromkeys(keys)]
     insert = insert_into(store, DELIVERIES).values(rows).on_conflict_do_nothing()
-    return frozenset((await connection.execute(insert.returning(DELIVERIES.c.key))).scalars())
+    return insert.returning(DELIVERIES.c.key)
 
 
 async def forget_old(store: Store, now: datetime) -> int:

@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.database import Store, insert_into
-from bot.store.deliveries import claimed_of
+from bot.store.deliveries import claims_of
 from bot.store.tables import METADATA, Moment
 
 LEASE: Final = timedelta(seconds=15)
@@ -64,23 +63,27 @@ class Noted:
 
 async def note_down(store: Store, notes: Notes, owner: str, now: datetime) -> Noted:
     """Writes all of it in one transaction. What is another owner's by now stays as it is."""
-    async with store.writing() as connection:
-        kept = await _keep(store, connection, notes.kept, owner, now) if notes.kept else ()
+
+    def written(connection: sa.Connection) -> Noted:
+        kept = _keep(store, connection, notes.kept, owner, now) if notes.kept else ()
         shown: Collection[str] = ()
         if notes.shown:
             message = sa.case(dict(notes.shown), value=QUESTIONS.c.id)
             update = sa.update(QUESTIONS).where(*_own(notes.shown, owner)).values(message_ts=message)
-            shown = (await connection.execute(update.returning(QUESTIONS.c.id))).scalars().all()
+            shown = connection.execute(update.returning(QUESTIONS.c.id)).scalars().all()
         if notes.finished:
-            await connection.execute(sa.delete(QUESTIONS).where(*_own(notes.finished, owner)))
-    return Noted(kept=kept, shown=shown)
+            connection.execute(sa.delete(QUESTIONS).where(*_own(notes.finished, owner)))
+        return Noted(kept=kept, shown=shown)
+
+    return await store.write_at_once(written)
 
 
-async def _keep(
-    store: Store, connection: AsyncConnection, questions: Sequence[Question], owner: str, now: datetime
+def _keep(
+    store: Store, connection: sa.Connection, questions: Sequence[Question], owner: str, now: datetime
 ) -> Collection[str]:
     """The ids of those that were never taken before, by whomever, answered or not."""
-    new = await claimed_of(store, connection, [f"question {one.id}" for one in questions], now)
+    claims = claims_of(store, [f"question {one.id}" for one in questions], now)
+    new = frozenset(connection.execute(claims).scalars())
     rows = {
         one.id: {
             "id": one.id,
@@ -95,7 +98,7 @@ async def _keep(
         if f"question {one.id}" in new
     }
     if rows:
-        await connection.execute(insert_into(store, QUESTIONS).values([*rows.values()]).on_conflict_do_nothing())
+        connection.execute(insert_into(store, QUESTIONS).values([*rows.values()]).on_conflict_do_nothing())
     return rows.keys()
 
 
