@@ -5,8 +5,8 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Final
 
-MOST: Final = 10_000
-"""What may be in work or in the line, about 4 KiB each; more than what these take nobody waits for."""
+MOST: Final = 15_000
+"""What may be in work or in the line, about 10 KiB each; more than what these take nobody waits for."""
 AT_ONCE: Final = 100
 """Questions that are in work at once; the others stand in a line, written down and acknowledged."""
 FEW: Final = 2

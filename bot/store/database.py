@@ -36,8 +36,7 @@ class Store:
         # SQLite's own waiting is a lottery, which some of many writers lose for as long as BUSY_MILLISECONDS
         self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if self.kind == "sqlite" else nullcontext()
         self._line: AbstractAsyncContextManager[object] = asyncio.Lock() if self.kind == "sqlite" else nullcontext()
-        self._direct = _direct_engine(engine) if self.kind == "sqlite" else None
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store") if self._direct else None
+        self._errands: _Errands | None = None
 
     @property
     def kind(self) -> str:
@@ -68,30 +67,40 @@ class Store:
         long while the event loop is busy. Raises StoreUnavailable.
         """
         with _spoken():
-            if self._direct is None:
+            if self.kind != "sqlite":
                 async with self._engine.begin() as connection:
                     return await connection.run_sync(work)
+            self._errands = self._errands or _Errands(self._engine.url)
             async with self._turn:
-                return await asyncio.get_running_loop().run_in_executor(self._thread, _whole, self._direct, work)
+                return await self._errands.do(work)
 
     async def close(self) -> None:
         """Ends every connection."""
-        if self._direct is not None and self._thread is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._direct.dispose)
-            self._thread.shutdown(wait=False)
+        if self._errands is not None:
+            await self._errands.close()
         await self._engine.dispose()
 
 
-def _whole(engine: sqlalchemy.Engine, work: Callable[[sqlalchemy.Connection], T]) -> T:
-    with engine.begin() as connection:
-        return work(connection)
+class _Errands:
+    """A thread with a connection of its own to the same SQLite file."""
 
+    def __init__(self, url: URL) -> None:
+        self._engine = sqlalchemy.create_engine(url.set(drivername="sqlite+pysqlite"))
+        _as_one_writer(self._engine)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
-def _direct_engine(engine: AsyncEngine) -> sqlalchemy.Engine:
-    """The same file without the event loop in between."""
-    direct = sqlalchemy.create_engine(engine.url.set(drivername="sqlite+pysqlite"))
-    _as_one_writer(direct)
-    return direct.execution_options(writing=True)
+    async def do(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
+        """The work in a transaction."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._whole, work)
+
+    def _whole(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
+        with self._engine.execution_options(writing=True).begin() as connection:
+            return work(connection)
+
+    async def close(self) -> None:
+        """Ends the connection and the thread."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
+        self._thread.shutdown(wait=False)
 
 
 def insert_into(store: Store, table: sqlalchemy.Table) -> sqlite.Insert | postgresql.Insert:
@@ -115,15 +124,16 @@ class _spoken:  # noqa: N801 (a context manager that reads as a word)
 async def open_store(url: str) -> AsyncIterator[Store]:
     """The store at `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`, migrated. Raises StoreUnavailable."""
     engine = _engine(database_url(url))
+    store = Store(engine)
     try:
         try:
             async with asyncio.timeout(CONNECT_SECONDS * 6):
                 await upgrade(engine)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             raise StoreUnavailable(f"{shown(url)}: {_first_line(getattr(error, 'orig', None) or error)}") from error
-        yield Store(engine)
+        yield store
     finally:
-        await engine.dispose()
+        await store.close()
 
 
 def database_url(url: str) -> URL:

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.database import Store, insert_into
 from bot.store.tables import METADATA, Moment
@@ -23,13 +22,8 @@ DELIVERIES: Final = sa.Table(
 
 async def first_time(store: Store, key: str, now: datetime) -> bool:
     """Claims a delivery: True for exactly one caller of all replicas. `key`: at most 255 characters."""
-    async with store.writing() as connection:
-        return await claimed(store, connection, key, now)
-
-
-async def claimed(store: Store, connection: AsyncConnection, key: str, now: datetime) -> bool:
-    """The same inside a transaction of the caller's, so that the claim stands or falls with what is done about it."""
-    return bool((await connection.execute(claims_of(store, (key,), now))).scalars().all())
+    claims = claims_of(store, (key,), now)
+    return await store.write_at_once(lambda connection: bool(connection.execute(claims).scalars().all()))
 
 
 def claims_of(store: Store, keys: Iterable[str], now: datetime) -> sa.sql.dml.ReturningInsert[str]:

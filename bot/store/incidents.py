@@ -126,9 +126,8 @@ async def put(store: Store, item: str, channel: str, body: Mapping[str, Any], no
     """Keeps an alert until it is dealt with; False where it was kept already (a redelivery, another replica)."""
     values = {"id": item, "channel": channel, "body": json.dumps(body), "received_at": now}
     values |= {"taken_until": now, "attempts": 0, "done": False}
-    async with store.writing() as connection:
-        insert = insert_into(store, INBOX).values(**values).on_conflict_do_nothing()
-        new = (await connection.execute(insert)).rowcount == 1
+    insert = insert_into(store, INBOX).values(**values).on_conflict_do_nothing()
+    new = await store.write_at_once(lambda connection: connection.execute(insert).rowcount == 1)
     if new:
         count("alerts", sender=body["alert"]["sender"])
     return new

@@ -73,8 +73,9 @@ async def test_questions_go_on_while_the_database_is_restarted(
 
 @contextmanager
 def full(store: Store) -> Iterator[None]:
-    """No page more for the file: SQLite says what it says when the disk is full."""
-    pool = store._engine.sync_engine.pool
+    """No page more for the file, over either connection: SQLite says what it says when the disk is full."""
+    assert store._errands is not None
+    pools = (store._engine.sync_engine.pool, store._errands._engine.pool)
 
     def no_more(connection: Any, *_: object) -> None:  # noqa: ANN401
         cursor = connection.cursor()
@@ -86,12 +87,14 @@ def full(store: Store) -> Iterator[None]:
         cursor.execute("PRAGMA max_page_count = 1073741823")
         cursor.close()
 
-    event.listen(pool, "checkout", no_more)
+    for pool in pools:
+        event.listen(pool, "checkout", no_more)
     try:
         yield
     finally:
-        event.remove(pool, "checkout", no_more)
-        event.listen(pool, "checkout", enough)
+        for pool in pools:
+            event.remove(pool, "checkout", no_more)
+            event.listen(pool, "checkout", enough)
 
 
 async def _until_it_is_full(store: Store) -> None:
@@ -103,6 +106,7 @@ async def _until_it_is_full(store: Store) -> None:
 async def test_a_full_disk_costs_memory_and_no_answers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     url = f"sqlite:///{tmp_path / 'store.sqlite3'}"
     async with open_store(url) as store, running_slack() as slack, bot(slack, store, Scripted()) as door:
+        assert await first_time(store, "there is room yet", wall_clock())
         with full(store):
             with pytest.raises(StoreUnavailable, match="disk is full"):
                 await _until_it_is_full(store)
