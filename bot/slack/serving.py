@@ -161,11 +161,15 @@ class Door:
             bolt = None
         if bolt is None or not isinstance(bolt.body, dict):
             return web.Response(status=400)
+        line = self.listeners.work.line
+        line.acknowledging += 1
         try:
             answer = await self._app.async_dispatch(bolt)
         except _MISSHAPEN as error:  # bolt reads fields before anybody can look at their types
             LOG.warning("a signed request that is none of Slack's (%s)", type(error).__name__)
             return web.Response(status=400)
+        finally:
+            line.acknowledging -= 1
         took("ack_seconds", time.perf_counter() - began)
         return await to_aiohttp_response(answer)
 

@@ -9,7 +9,9 @@ MOST: Final = 15_000
 """What may be in work or in the line, about 10 KiB each; more than what these take nobody waits for."""
 AT_ONCE: Final = 100
 """Questions that are in work at once; the others stand in a line, written down and acknowledged."""
-FEW: Final = 2
+FEW: Final = 1
+WAITING: Final = 4
+"""Deliveries beyond which nothing is left for answers."""
 LAG: Final = 0.02
 """Seconds by which a loop that still has time to spare may be late."""
 _GLANCE: Final = 0.002
@@ -19,19 +21,21 @@ _LAST_WORDS: Final = 5.0
 
 
 class Line:
-    """Lets questions in, in the order of asking: while the event loop is quick as many as `most`, while it lags no more than
-    `few`, so that what comes in is acknowledged in time however much is to be answered.
+    """Lets questions in, in the order of asking: while there is time to spare as many as `most`, else no more than `few`, so
+    that what comes in is acknowledged in time however much is to be answered.
     """
 
     def __init__(self, *, few: int = FEW, most: int = AT_ONCE) -> None:
         self._few, self._most = few, most
+        self.acknowledging = 0
+        """Deliveries that wait for their acknowledgement."""
         self._inside = 0
         self._door = asyncio.Lock()
         self._left = asyncio.Event()
 
     async def __aenter__(self) -> None:
         async with self._door:
-            while self._inside >= self._few and (self._inside >= self._most or await _lag() > LAG):
+            while self._inside >= self._few and (self._inside >= self._most or await self._pressed()):
                 self._left.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._left.wait(), _LOOK_AGAIN)
@@ -40,6 +44,9 @@ class Line:
     async def __aexit__(self, *_: object) -> None:
         self._inside -= 1
         self._left.set()
+
+    async def _pressed(self) -> bool:
+        return self.acknowledging > WAITING or await _lag() > LAG
 
 
 async def _lag() -> float:

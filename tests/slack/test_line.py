@@ -58,6 +58,21 @@ async def test_a_quick_loop_takes_most_and_a_late_one_few_in_the_order_of_asking
         await asyncio.gather(*crowd.tasks)
 
 
+async def test_what_waits_for_its_acknowledgement_goes_before_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    late(monkeypatch, 0.0)
+    line = Line(few=1, most=5)
+    line.acknowledging = work.WAITING + 1
+    crowd = Crowd(line, 3)
+    await asyncio.sleep(0.05)
+    assert crowd.inside == [0]
+    line.acknowledging = work.WAITING
+    await asyncio.sleep(0.05)
+    assert crowd.inside == [0, 1, 2]
+    for one in crowd.leave:
+        one.set()
+    await asyncio.gather(*crowd.tasks)
+
+
 async def test_who_gives_up_in_the_line_takes_nobodys_place(monkeypatch: pytest.MonkeyPatch) -> None:
     late(monkeypatch, 1.0)
     crowd = Crowd(Line(few=1, most=1), 3)
