@@ -114,6 +114,13 @@ def test_secrets_come_from_files_and_are_never_shown(tmp_path: Path) -> None:
     )
 
 
+def test_a_cluster_without_a_region_gets_that_of_the_aws_environment(tmp_path: Path) -> None:
+    file = written(tmp_path, "clusters: {here: {context: a}, there: {context: b, region: eu-west-1}}")
+    config = load_config({"AWS_REGION": "us-east-2", "AWS_DEFAULT_REGION": "us-west-1"}, file=str(file))
+    assert [one.region for one in config.clusters] == ["us-east-2", "eu-west-1"]
+    assert load_config({"AWS_DEFAULT_REGION": "us-west-1"}).clusters[0].region == "us-west-1"
+
+
 @pytest.mark.parametrize(
     ("environment", "told"),
     [

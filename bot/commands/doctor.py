@@ -13,6 +13,7 @@ from bot.commands.output import ANSWERED, BAD_INPUT, coloured, print_json
 from bot.config import ClusterConfig, Config
 from bot.doctor import Finding, State
 from bot.doctor.rounds import Examination, examine
+from bot.leading import own_namespace
 from bot.model.diagnosis import Json
 from bot.server import place_for
 
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         config=config,
         place=lambda cluster: _place(arguments, config, cluster),
         slack=not arguments.no_slack,
-        replicas_in=os.environ.get("POD_NAMESPACE", "") if config.store.url.startswith("postgres") else "",
+        replicas_in=own_namespace() if config.store.url.startswith("postgres") else "",
         api_url=os.environ.get("SLACK_API_URL", ""),
     )
     findings = asyncio.run(examine(examination))

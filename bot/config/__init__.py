@@ -7,7 +7,7 @@ the file is KARPENTER_BOT_SLACK_MODE in the environment.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -217,7 +217,9 @@ def load_config(environment: Mapping[str, str], *, file: str = "", serving: bool
         problems += _lacking(secrets, str(read.get("slack.mode", "socket")), problems)
     if problems:
         raise ConfigError(problems)
-    return _config(read, secrets, clusters or (_cluster("", alone),))
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION", "")
+    known = (replace(one, region=one.region or region) for one in clusters or (_cluster("", alone),))
+    return _config(read, secrets, tuple(known))
 
 
 def _config(read: Mapping[str, Value], secrets: Mapping[str, str], clusters: tuple[ClusterConfig, ...]) -> Config:
