@@ -15,6 +15,7 @@ import msgspec
 
 from bot.playbooks import Rendered
 from bot.slack.floor import Working
+from bot.slack.handover import Taken
 from bot.store import Store, answers, deliveries, questions
 from bot.store.clock import SharedClock
 from bot.store.gathering import Gathering
@@ -62,9 +63,9 @@ class StoreBook:
         """Its message is there; False where the question is another replica's by now."""
         return await self._notes.note(_Shown(question=question_id, message_ts=message_ts))
 
-    async def finish(self, question_id: str) -> None:
-        """It is answered."""
-        await self._notes.note(_Finished(question=question_id))
+    async def finish(self, question_id: str) -> bool:
+        """It is answered; False where another replica has, or had, it."""
+        return await self._notes.note(_Finished(question=question_id))
 
     async def _note_down(self, notes: Sequence[_Note]) -> Sequence[bool]:
         """All in one transaction; a delivery that came twice at once is ours once."""
@@ -82,22 +83,22 @@ class StoreBook:
                     kept.discard(question_id)
                 case _Shown(question=question_id):
                     answers.append(question_id in done.shown)
-                case _Finished():
-                    answers.append(True)
+                case _Finished(question=question_id):
+                    answers.append(question_id not in done.others)
         return answers
 
     async def again(self, question_id: str) -> None:
         """Free for anybody, after a lease's time."""
         await questions.put_back(self._store, question_id, self.owner, self._clock())
 
-    async def lost(self, most: int) -> Sequence[tuple[str, bytes, str]]:
+    async def lost(self, most: int) -> Sequence[Taken]:
         """Renews our leases, then takes over what is nobody's."""
         await self._clock.agree()
         await questions.renew(self._store, self.owner, self._clock())
         if not most:
             return ()
         claimed = await questions.claim(self._store, self.owner, self._clock(), most=most)
-        return [(question.id, question.asked, question.message_ts) for question in claimed]
+        return [Taken(one.id, one.asked, one.message_ts, one.given_up) for one in claimed]
 
     async def release(self) -> None:
         """Others may have ours."""

@@ -168,7 +168,7 @@ class Exchange:
         except Refused:
             await self.answer(message)
         else:
-            await self._withdraw()
+            await self.withdraw()
 
     async def tell(self, message: Message) -> None:
         """Shows it to the asker alone, and changes nothing else. In a direct message there is nobody else."""
@@ -197,7 +197,7 @@ class Exchange:
         async def send(version: Message) -> None:
             self._ts = await (self._send_marked(version) if self._mark else self._send("chat.postMessage", version))
             if self._on_posted and not await self._on_posted(self._ts):
-                await self._withdraw()
+                await self.withdraw()
                 raise TakenOver
 
         self._charted = has_chart(await in_some_form(message, send))
@@ -217,7 +217,8 @@ class Exchange:
             "chat.postMessage", message, **marked
         )
 
-    async def _withdraw(self) -> None:
+    async def withdraw(self) -> None:
+        """Takes the message back, if there is one."""
         if self._ts:
             with suppress(Refused):
                 await self._send("chat.delete", None, ts=self._ts)

@@ -180,15 +180,16 @@ class Floor:
             line = self.work.line if question_id else nullcontext()
             shown = await self._spoken(exchange, work, line, others_finish=outlives)
             if shown or not outlives or self.handover is None:
-                await self._done(question_id)
+                if not await self._done(question_id):
+                    await exchange.withdraw()
             else:
                 await self.handover.again(question_id)
         # this work still counts itself
         state("working", len(self.work) - 1)
 
-    async def _done(self, question_id: str) -> None:
-        if self.handover and question_id:
-            await self.handover.finish(question_id)
+    async def _done(self, question_id: str) -> bool:
+        """False where another has answered it, too."""
+        return await self.handover.finish(question_id) if self.handover and question_id else True
 
     async def _spoken(
         self,

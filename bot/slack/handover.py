@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -60,6 +60,17 @@ class Lost(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     asked: Asked
     message_ts: str = ""
+    given_up: bool = False
+    """It is to be said that there will be no answer."""
+
+
+class Taken(NamedTuple):
+    """A question that was taken over, as it lies in the store."""
+
+    id: str
+    asked: bytes
+    message_ts: str
+    given_up: bool
 
 
 class Book(Protocol):
@@ -77,13 +88,16 @@ class Book(Protocol):
         """False when the question is another's by now, who shows a message of its own."""
         ...
 
-    async def finish(self, question_id: str) -> None: ...
+    async def finish(self, question_id: str) -> bool:
+        """False when another has, or had, it."""
+        ...
+
     async def again(self, question_id: str) -> None:
         """Not finished: whoever looks next, later, begins anew."""
         ...
 
-    async def lost(self, most: int) -> Sequence[tuple[str, bytes, str]]:
-        """Renews what is ours, takes over what is nobody's: (id, asked, message_ts)."""
+    async def lost(self, most: int) -> Sequence[Taken]:
+        """Renews what is ours, takes over what is nobody's."""
         ...
 
     async def release(self) -> None: ...
@@ -98,6 +112,8 @@ class Handover:
         self._looking: asyncio.Task[None] | None = None
         self._ending = False
         self._here_alone: set[str] = set()
+        self._unsure: set[str] = set()
+        """Whose message may be one too many: the store did not say whether the question was still ours."""
         self._to_strike: set[str] = set()
 
     def outlives(self, question_id: str) -> bool:
@@ -132,13 +148,21 @@ class Handover:
                 return await self._book.shown(question_id, message_ts)
         except Exception as error:
             LOG.warning("the store did not take a note: %s", _word(error))
+            self._unsure.add(question_id)
             return True
 
-    async def finish(self, question_id: str) -> None:
-        """It is answered."""
+    async def finish(self, question_id: str) -> bool:
+        """It is answered. False when another has answered it, so that our message, of which nobody knows, must go."""
+        unsure = question_id in self._here_alone | self._unsure
         self._here_alone.discard(question_id)
-        if not await _quietly(self._book.finish(question_id)):
+        self._unsure.discard(question_id)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._book.finish(question_id) or not unsure
+        except Exception as error:
+            LOG.warning("the store did not take a note: %s", _word(error))
             self._to_strike.add(question_id)
+            return True
 
     async def again(self, question_id: str) -> None:
         """It could not be shown just now: somebody tries again in a while."""
@@ -166,16 +190,17 @@ class Handover:
                 for answered in tuple(self._to_strike):
                     await self._book.finish(answered)
                     self._to_strike.discard(answered)
-                for question_id, asked, message_ts in await self._book.lost(0 if self._ending else _AT_A_TIME):
-                    await self._take_over(question_id, asked, message_ts)
+                for taken in await self._book.lost(0 if self._ending else _AT_A_TIME):
+                    await self._take_over(taken)
             except Exception as error:
                 LOG.warning("cannot look for questions to take over: %s", _word(error))
             await asyncio.sleep(EVERY)
 
-    async def _take_over(self, question_id: str, asked: bytes, message_ts: str) -> None:
+    async def _take_over(self, taken: Taken) -> None:
         with suppress(msgspec.MsgspecError):
-            lost = Lost(id=question_id, asked=msgspec.json.decode(asked, type=Asked), message_ts=message_ts)
-            LOG.info("taking over question %s", question_id)
+            asked = msgspec.json.decode(taken.asked, type=Asked)
+            lost = Lost(id=taken.id, asked=asked, message_ts=taken.message_ts, given_up=taken.given_up)
+            LOG.info("taking over question %s", taken.id)
             count("taken_over")
             if self._resume:
                 await self._resume(lost)

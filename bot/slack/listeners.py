@@ -201,7 +201,14 @@ class Listeners:
         place = resumed(lost)
         if not place.ts:
             place = replace(place, ts=await self._posted_already(place, lost.id))
-        await self._begin(lost.asked, place, lost.id)
+        if lost.given_up:
+            await self.floor.begin(place, self._give_up)
+        else:
+            await self._begin(lost.asked, place, lost.id)
+
+    async def _give_up(self, exchange: Exchange) -> None:
+        """A question that was tried too often, or for too long: its message does not stay as if somebody were at work."""
+        await exchange.answer(error("restarting", self.floor.phrases(await self.floor.language_of(exchange.user))))
 
     async def _posted_already(self, place: Place, question_id: str) -> str:
         """The message of a process that ended before it could note it down. A Slack that does not tell costs a second one."""

@@ -7,17 +7,17 @@ next finishes it. On PostgreSQL claims skip rows that another replica is just cl
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from bot.store.database import Store, insert_into
-from bot.store.deliveries import claims_of
+from bot.store.deliveries import DELIVERIES, claims_of
 from bot.store.tables import METADATA, Moment
 
 LEASE: Final = timedelta(seconds=15)
-ATTEMPTS: Final = 3
-"""A question that has ended this many processes is not tried again."""
+ATTEMPTS: Final = 5
+"""A question that has ended this many processes is not tried again; who asked is told so."""
 TOO_OLD: Final = timedelta(minutes=10)
 """Nobody waits longer for an answer; Slack's response_url lives for 30 minutes."""
 
@@ -42,6 +42,8 @@ class Question:
     asked: bytes
     message_ts: str = ""
     attempts: int = 1
+    given_up: bool = False
+    """Tried too often, or too old: nothing is left of it but its message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +57,13 @@ class Notes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """`kept`: ids of questions that nobody took before. `shown`: ids of those that are this owner's."""
+    """`kept`: ids of questions that nobody took before. `shown`: ids of those that are this owner's. `others`: ids of those
+    that should be finished, but are, or were, another's.
+    """
 
     kept: Collection[str] = ()
     shown: Collection[str] = ()
+    others: Collection[str] = ()
 
 
 async def note_down(store: Store, notes: Notes, owner: str, now: datetime) -> Noted:
@@ -71,9 +76,8 @@ async def note_down(store: Store, notes: Notes, owner: str, now: datetime) -> No
             message = sa.case(dict(notes.shown), value=QUESTIONS.c.id)
             update = sa.update(QUESTIONS).where(*_own(notes.shown, owner)).values(message_ts=message)
             shown = connection.execute(update.returning(QUESTIONS.c.id)).scalars().all()
-        if notes.finished:
-            connection.execute(sa.delete(QUESTIONS).where(*_own(notes.finished, owner)))
-        return Noted(kept=kept, shown=shown)
+        others = _finish(connection, notes.finished, owner) if notes.finished else ()
+        return Noted(kept=kept, shown=shown, others=others)
 
     return await store.write_at_once(written)
 
@@ -82,7 +86,7 @@ def _keep(
     store: Store, connection: sa.Connection, questions: Sequence[Question], owner: str, now: datetime
 ) -> Collection[str]:
     """The ids of those that were never taken before, by whomever, answered or not."""
-    claims = claims_of(store, [f"question {one.id}" for one in questions], now)
+    claims = claims_of(store, [_key(one.id) for one in questions], now)
     new = frozenset(connection.execute(claims).scalars())
     rows = {
         one.id: {
@@ -95,11 +99,24 @@ def _keep(
             "message_ts": "",
         }
         for one in questions
-        if f"question {one.id}" in new
+        if _key(one.id) in new
     }
     if rows:
         connection.execute(insert_into(store, QUESTIONS).values([*rows.values()]).on_conflict_do_nothing())
     return rows.keys()
+
+
+def _finish(connection: sa.Connection, finished: Collection[str], owner: str) -> Collection[str]:
+    """Strikes out this owner's; the ids of those that somebody else has taken."""
+    delete = sa.delete(QUESTIONS).where(*_own(finished, owner)).returning(QUESTIONS.c.id)
+    ours = set(connection.execute(delete).scalars())
+    keys = [_key(one) for one in finished if one not in ours]
+    taken = sa.select(DELIVERIES.c.key).where(DELIVERIES.c.key.in_(keys))
+    return [key.removeprefix(_key("")) for key in connection.execute(taken).scalars()] if keys else ()
+
+
+def _key(question_id: str) -> str:
+    return f"question {question_id}"
 
 
 async def keep(store: Store, question: Question, owner: str, now: datetime) -> bool:
@@ -114,9 +131,9 @@ async def shown(store: Store, question_id: str, owner: str, message_ts: str, now
     return bool((await note_down(store, Notes(shown={question_id: message_ts}), owner, now)).shown)
 
 
-async def finish(store: Store, question_id: str, owner: str, now: datetime) -> None:
-    """Strikes a question of this owner out: it is answered, or refused."""
-    await note_down(store, Notes(finished=(question_id,)), owner, now)
+async def finish(store: Store, question_id: str, owner: str, now: datetime) -> bool:
+    """Strikes a question of this owner out: it is answered, or refused. False where another has, or had, it."""
+    return not (await note_down(store, Notes(finished=(question_id,)), owner, now)).others
 
 
 def _own(ids: Iterable[str], owner: str) -> tuple[sa.ColumnElement[bool], ...]:
@@ -146,20 +163,28 @@ async def release(store: Store, owner: str, now: datetime) -> None:
 
 
 async def claim(store: Store, owner: str, now: datetime, *, most: int) -> Sequence[Question]:
-    """Takes over questions whose owner ended, the oldest first; strikes out what nobody waits for any more."""
+    """Takes over questions whose owner ended, the oldest first; strikes out, and returns, what is given up."""
     gone = sa.or_(QUESTIONS.c.asked_at < now - TOO_OLD, QUESTIONS.c.attempts >= ATTEMPTS)
     lost = sa.select(QUESTIONS.c.id).where(QUESTIONS.c.due_at < now).order_by(QUESTIONS.c.asked_at).limit(most)
     async with store.writing() as connection:
-        await connection.execute(sa.delete(QUESTIONS).where(QUESTIONS.c.due_at < now, gone))
+        struck = sa.delete(QUESTIONS).where(QUESTIONS.c.due_at < now, gone).returning(*_TAKEN)
+        hopeless = [_question(row, given_up=True) for row in (await connection.execute(struck)).all()]
         # SQLite has one writer at a time, and no need of the words
         ids = (await connection.execute(lost.with_for_update(skip_locked=True))).scalars().all()
         if not ids:
-            return ()
+            return tuple(hopeless)
         taken = (
             sa.update(QUESTIONS)
             .where(QUESTIONS.c.id.in_(ids))
             .values(owner=owner, due_at=now + LEASE, attempts=QUESTIONS.c.attempts + 1)
-            .returning(QUESTIONS.c.id, QUESTIONS.c.asked, QUESTIONS.c.message_ts, QUESTIONS.c.attempts)
+            .returning(*_TAKEN)
         )
         rows = (await connection.execute(taken)).all()
-    return tuple(Question(id=r.id, asked=r.asked, message_ts=r.message_ts, attempts=r.attempts) for r in rows)
+    return (*hopeless, *map(_question, rows))
+
+
+_TAKEN: Final = (QUESTIONS.c.id, QUESTIONS.c.asked, QUESTIONS.c.message_ts, QUESTIONS.c.attempts)
+
+
+def _question(row: Any, *, given_up: bool = False) -> Question:  # noqa: ANN401 (a row of _TAKEN)
+    return Question(id=row.id, asked=row.asked, message_ts=row.message_ts, attempts=row.attempts, given_up=given_up)

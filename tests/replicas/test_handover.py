@@ -94,6 +94,50 @@ async def test_a_restart_under_way_hands_over_at_once(url: str, monkeypatch: pyt
         assert len(slack.workspace.by_bot(scene.OPS)) == 1
 
 
+class Silent(StoreBook):
+    """Of a process that was frozen, and that the store does not answer in time when it wakes up."""
+
+    async def shown(self, question_id: str, message_ts: str) -> bool:
+        taken = await questions.claim(self._store, "other", wall_clock() + 2 * questions.LEASE, most=9)
+        assert [one.id for one in taken] == [question_id]
+        await questions.finish(self._store, question_id, "other", wall_clock())
+        raise StoreUnavailable(f"no word of {message_ts}")
+
+
+async def test_where_it_was_not_sure_what_another_has_answered_is_not_said_twice(url: str) -> None:
+    services = Scripted()
+    async with running_slack() as slack, open_store(url) as store:
+        behind = Behind(services=services, handover=Handover(Silent(store, wall_clock, "frozen")))
+        async with opened(config_for(slack), behind, api_url=slack.api_url) as bot:
+            await slack.wait_for(lambda s: s.sockets.connections)
+            await slack.slash_command("why train-0")
+            await slack.wait_for(lambda _: services.asked and not len(bot.listeners.work))
+        assert slack.workspace.by_bot(scene.OPS) == []
+
+
+async def test_a_question_that_is_given_up_does_not_look_as_if_somebody_were_at_work(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "EVERY", 0.2)
+    monkeypatch.setattr(questions, "ATTEMPTS", 1)
+    stuck, well = Scripted(), Scripted()
+    stuck.gate.clear()
+    async with running_slack() as slack, open_store(url) as store:
+        async with opened(
+            config_for(slack, drain_seconds=0),
+            Behind(services=stuck, handover=Handover(StoreBook(store, wall_clock, "old"))),
+            api_url=slack.api_url,
+        ):
+            await slack.wait_for(lambda s: s.sockets.connections)
+            await slack.slash_command("why train-0")
+            await slack.wait_for(lambda _: stuck.asked)
+        async with replica(slack, store, well, "new"):
+            (message,) = slack.workspace.by_bot(scene.OPS)
+            await slack.wait_for(lambda _: "Please ask again" in message.text, timeout=30)
+        assert len(slack.workspace.by_bot(scene.OPS)) == 1
+        assert well.asked == []
+
+
 class Robbed(StoreBook):
     """Of a process that was frozen before it could note its message down: another has taken everything over meanwhile."""
 

@@ -43,10 +43,13 @@ async def test_who_lost_a_question_can_neither_show_nor_end_it(store: Store) -> 
     (taken,) = await questions.claim(store, "b", LATER, most=10)
     assert not await questions.shown(store, taken.id, "frozen", "17.1", NOW)
     await questions.put_back(store, taken.id, "frozen", LATER)
-    await questions.finish(store, taken.id, "frozen", NOW)
+    assert not await questions.finish(store, taken.id, "frozen", NOW)
     assert await questions.shown(store, taken.id, "b", "17.2", NOW)
     (again,) = await questions.claim(store, "c", LATER + 2 * LEASE, most=10)
     assert again == Question(id="q-1", asked=b"why?", message_ts="17.2", attempts=3)
+    assert await questions.finish(store, "q-1", "c", NOW)
+    assert not await questions.finish(store, "q-1", "frozen", NOW), "another has answered it"
+    assert await questions.finish(store, "never written down", "frozen", NOW), "nobody else has it"
 
 
 async def test_what_is_let_go_is_taken_at_once(store: Store) -> None:
@@ -70,9 +73,11 @@ async def test_a_question_that_ends_processes_or_that_nobody_waits_for_is_struck
         now += LEASE + timedelta(seconds=1)
         (taken,) = await questions.claim(store, f"r{attempt}", now, most=1)
         assert taken.attempts == attempt
-    assert await claimed(store, "last", now + LEASE + timedelta(seconds=1)) == set()
+    (struck,) = await questions.claim(store, "last", now + LEASE + timedelta(seconds=1), most=10)
+    assert (struck.id, struck.given_up) == ("q-1", True), "who asked is told"
     await questions.keep(store, asked(2), "a", NOW)
-    assert await claimed(store, "b", NOW + TOO_OLD + timedelta(seconds=1)) == set()
+    (struck,) = await questions.claim(store, "b", NOW + TOO_OLD + timedelta(seconds=1), most=10)
+    assert (struck.id, struck.given_up) == ("q-2", True)
     assert await claimed(store, "b", NOW + TOO_OLD) == set(), "it is gone"
     assert not await questions.keep(store, asked(2), "a", NOW), "and its delivery was taken, once and for all"
 
