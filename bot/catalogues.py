@@ -16,7 +16,10 @@ from bot.model.objects import MalformedObjectError, decode
 from bot.model.quantities import Quantity
 from bot.model.world import Catalogue, World
 
-_KEPT: Final = 8
+KEPT: Final = 2
+"""How often a cluster's facts are kept: as they are, and as they were for the questions that are still under way."""
+_CLASSES: Final = 32
+"""EC2NodeClasses (with their kubelets' settings) for which a cluster's types are kept."""
 Memory = Mapping[str, Quantity]
 """Instance type to the memory that its nodes really have."""
 
@@ -24,7 +27,8 @@ Memory = Mapping[str, Quantity]
 class Catalogues:
     """Builds catalogues and keeps the last ones. Facts are compared by identity: the same answer of AWS, the same index."""
 
-    def __init__(self) -> None:
+    def __init__(self, clusters: int = 1) -> None:
+        self._kept = KEPT * max(clusters, 1)
         self._regions: OrderedDict[tuple[int, ...], tuple[Ec2Facts, Region]] = OrderedDict()
         self._built: OrderedDict[tuple[object, ...], tuple[object, Catalogue]] = OrderedDict()
 
@@ -42,7 +46,11 @@ class Catalogues:
         key = tuple(id(part) for part in (*parts, ec2.capacity_reservations))
         if key not in self._regions:
             self._regions[key] = (ec2, prepared(ec2))  # the facts are kept too, so that no other ones get their ids
-            _trim(self._regions)
+            _trim(self._regions, self._kept)
+            there = {id(region) for _, region in self._regions.values()}
+            for old in [of for of, (region, _) in self._built.items() if id(region) not in there]:
+                del self._built[old]
+        self._regions.move_to_end(key)
         return self._regions[key][1]
 
     def _of_pool(self, world: World, region: Region, pool: NodePool, seen: dict[str, Memory]) -> Catalogue:
@@ -72,7 +80,7 @@ class Catalogues:
         if key not in self._built:
             found = catalogue(region, node_class, world.settings, memory)
             self._built[key] = (region, for_auto_mode(found) if group == AUTO_MODE_DOMAIN else found)
-            _trim(self._built)
+            _trim(self._built, self._kept * _CLASSES)
         return self._built[key][1]
 
 
@@ -80,8 +88,8 @@ def _memory(world: World, node_class: EC2NodeClass | None) -> Memory:
     return discovered_memory(world.nodes, world.node_claims, node_class) if node_class else {}
 
 
-def _trim(kept: OrderedDict[Any, Any]) -> None:
-    while len(kept) > _KEPT:
+def _trim(kept: OrderedDict[Any, Any], most: int) -> None:
+    while len(kept) > most:
         kept.popitem(last=False)
 
 

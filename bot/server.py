@@ -92,7 +92,7 @@ class Desk:
         self._config = config
         self._playbooks = playbooks
         self._shared = app.Shared(
-            ec2=ec2 or Ec2(patience=config.slack.answer_seconds * _FOR_AWS), catalogues=Catalogues()
+            ec2=ec2 or Ec2(patience=config.slack.answer_seconds * _FOR_AWS), catalogues=Catalogues(len(config.clusters))
         )
         self._answers: OrderedDict[str, Diagnosis] = OrderedDict()
         self._connected: dict[str, app.Connected] = {}

@@ -6,8 +6,10 @@ one multiplication; so every filter, verdict and what-if is a few ANDs, however 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import islice
+from typing import Final
+from weakref import WeakKeyDictionary
 
 from bot.diagnosis.indexes import Axis, Ladder, Memo, Types, bits
 from bot.diagnosis.requirements import Requirement, Requirements
@@ -286,9 +288,18 @@ def _price(offering: Offering) -> float:
     return float("inf") if offering.price is None else offering.price
 
 
-@lru_cache(maxsize=16)
 def indexed(catalogue: Catalogue) -> Space:
-    """The index of a Catalogue; kept, because catalogues are compared by identity and live long."""
+    """The index of a Catalogue; kept as long as the catalogue is."""
+    space = _SPACES.get(catalogue)
+    if space is None:
+        space = _SPACES[catalogue] = _index(catalogue)
+    return space
+
+
+_SPACES: Final[WeakKeyDictionary[Catalogue, Space]] = WeakKeyDictionary()
+
+
+def _index(catalogue: Catalogue) -> Space:
     order: dict[tuple[tuple[str, str | None], ...], int] = {}
     bought: dict[object, int] = {}
     slots: list[Slot] = []
