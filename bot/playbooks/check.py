@@ -4,7 +4,6 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Final
 
 from jinja2 import TemplateSyntaxError, nodes
-from jinja2.meta import find_undeclared_variables
 
 from bot.model.diagnosis import Cause, Constraint, Diagnosis, Editor, Kind, Opens, Remedy, Verdict
 from bot.model.objects import ObjectRef
@@ -15,7 +14,7 @@ from bot.playbooks.pages import SUFFIX, Page
 from bot.playbooks.phrases import Phrases, Sentence
 from bot.playbooks.problems import Problem, did_you_mean
 from bot.playbooks.rendering import PageError, render_page, shared_context
-from bot.playbooks.sandbox import FAILURES, failed_line, render_whole, syntax_tree, template
+from bot.playbooks.sandbox import FAILURES, failed_line, names_in, render_whole, syntax_tree, template
 from bot.playbooks.wording import OPEN_PREFIXES, SENTENCES
 
 _POD: Final = ObjectRef(api_version="v1", kind="Pod", namespace="default", name="train-0")
@@ -201,7 +200,7 @@ def _sentence(sentence: Sentence, example: Mapping[str, object] | None, phrases:
         yield Problem(file=sentence.file, line=line, message=message, remedy=did_you_mean(sentence.key, SENTENCES))
         return
     try:
-        unknown = sorted(find_undeclared_variables(syntax_tree(sentence.source)) - example.keys())
+        unknown = sorted(names_in(sentence.source) - example.keys())
         compiled = template(sentence.source, sentence.file)
     except TemplateSyntaxError as error:
         message = f"`{sentence.key}` does not parse: {error.message}"

@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.environment import Template
+from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
@@ -142,6 +143,8 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 _ENVIRONMENT: Final = _environment()
+_TEMPLATES: Final = 8192
+"""More than there are pages and sentences in all languages: with fewer, a check of all would compile each of them anew."""
 
 
 def syntax_tree(source: str) -> nodes.Template:
@@ -149,7 +152,13 @@ def syntax_tree(source: str) -> nodes.Template:
     return _ENVIRONMENT.parse(source)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=_TEMPLATES)
+def names_in(source: str) -> frozenset[str]:
+    """The values that a template asks for. Raises jinja2.TemplateSyntaxError."""
+    return frozenset(find_undeclared_variables(syntax_tree(source)))
+
+
+@lru_cache(maxsize=_TEMPLATES)
 def template(source: str, file: str) -> Template:
     """A template ready to render. Raises jinja2.TemplateSyntaxError."""
     return Template.from_code(_ENVIRONMENT, _ENVIRONMENT.compile(source, file, file), _ENVIRONMENT.globals)
