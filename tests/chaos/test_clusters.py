@@ -77,10 +77,14 @@ async def test_storms_of_429_and_500_and_cut_watches_pass_without_a_restart(tmp_
             assert "429" in await told(slack, scene.ANNA, f"why default/{POD}")
             kube.faults[""] = Fault(status=500, message="etcdserver: request timed out")
             assert "500" in await told(slack, scene.MIN, f"why default/{POD} --lang en")
-            kube.faults["/nodeclaims"] = Fault(status=500, message="etcdserver: leader changed")
+            for end in (
+                "/nodeclaims",
+                "/nodeclaims?watch",
+            ):  # else the watch goes on where it was, and nothing is missing
+                kube.faults[end] = Fault(status=500, message="etcdserver: leader changed")
             del kube.faults[""]
             partly = await told(slack, scene.ANNA, f"why default/{POD}")
-            assert "nodeclaims" in partly or "Too little could be read" in partly, partly
+            assert "nodeclaims" in partly
 
             kube.faults.clear()
             async with asyncio.timeout(30):
