@@ -6,9 +6,8 @@ import os
 import socket
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final
 from uuid import uuid4
 
 import msgspec
@@ -29,27 +28,13 @@ def own_name() -> str:
     return f"{os.environ.get('POD_NAME') or socket.gethostname()}"[:50] + f"-{uuid4().hex[:8]}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    question: str
-    message_ts: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    question: str
-
-
-_Note: TypeAlias = questions.Question | _Shown | _Finished
-
-
 class StoreBook:
     """Questions in work, in the store (bot.slack.handover.Book)."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime], owner: str = "") -> None:
         self._store, self.owner = store, owner or own_name()
         self._clock = clock if isinstance(clock, SharedClock) else SharedClock(store, clock)
-        self._notes: Gathering[_Note, bool] = Gathering(self._note_down)
+        self._notes: Gathering[questions.Note, bool] = Gathering(self._note_down)
 
     async def keep(self, question_id: str, asked: bytes) -> bool:
         """Ours now, unless this delivery was ever taken before, by whomever."""
@@ -61,31 +46,14 @@ class StoreBook:
 
     async def shown(self, question_id: str, message_ts: str) -> bool:
         """Its message is there; False where the question is another replica's by now."""
-        return await self._notes.note(_Shown(question=question_id, message_ts=message_ts))
+        return await self._notes.note(questions.Shown(question_id, message_ts))
 
     async def finish(self, question_id: str) -> bool:
         """It is answered; False where another replica has, or had, it."""
-        return await self._notes.note(_Finished(question=question_id))
+        return await self._notes.note(questions.Finished(question_id))
 
-    async def _note_down(self, notes: Sequence[_Note]) -> Sequence[bool]:
-        """All in one transaction; a delivery that came twice at once is ours once."""
-        together = questions.Notes(
-            kept=[one for one in notes if isinstance(one, questions.Question)],
-            shown={one.question: one.message_ts for one in notes if isinstance(one, _Shown)},
-            finished=[one.question for one in notes if isinstance(one, _Finished)],
-        )
-        done = await questions.note_down(self._store, together, self.owner, self._clock())
-        kept, answers = set(done.kept), []
-        for one in notes:
-            match one:
-                case questions.Question(id=question_id):
-                    answers.append(question_id in kept)
-                    kept.discard(question_id)
-                case _Shown(question=question_id):
-                    answers.append(question_id in done.shown)
-                case _Finished(question=question_id):
-                    answers.append(question_id not in done.others)
-        return answers
+    async def _note_down(self, notes: Sequence[questions.Note]) -> Sequence[bool]:
+        return await questions.note_down(self._store, notes, self.owner, self._clock())
 
     async def again(self, question_id: str) -> None:
         """Free for anybody, after a lease's time."""

@@ -72,7 +72,7 @@ KEPT_ANSWERS: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shared:
+class _Common:
     """An answer that was worked out once for all who asked for it at that time. `noted`: the channels that count it."""
 
     diagnosis: Diagnosis
@@ -97,7 +97,7 @@ class Desk:
         self._answers: OrderedDict[str, Diagnosis] = OrderedDict()
         self._connected: dict[str, app.Connected] = {}
         self._lanes: dict[str, Lane] = {}
-        self._flights: Flights[tuple[str, PodQuestion], _Shared] = Flights()
+        self._flights: Flights[tuple[str, PodQuestion], _Common] = Flights()
         self.offers: Offering | None = None
         self.noted: Noting | None = None
 
@@ -129,14 +129,14 @@ class Desk:
         rendered = found.rendered.get(language) or self._rendered(found.diagnosis, language)
         return Answered(answer_id=found.answer_id, rendered=rendered, offers=found.offers)
 
-    async def _answered(self, config: ClusterConfig, pod: PodQuestion) -> _Shared:
+    async def _answered(self, config: ClusterConfig, pod: PodQuestion) -> _Common:
         """The answer for all who ask for it now, in every language. Raises the SourceErrors."""
         diagnosis = await self._diagnosis(config, pod)
         with stage("render"):
             rendered = {language: self._rendered(diagnosis, language) for language in self._playbooks.languages}
         offers = await self.offers(config.name, diagnosis) if self.offers else ()
         answer_id = await self._keep(diagnosis, rendered)
-        return _Shared(diagnosis=diagnosis, answer_id=answer_id, rendered=rendered, offers=offers)
+        return _Common(diagnosis=diagnosis, answer_id=answer_id, rendered=rendered, offers=offers)
 
     @property
     def shared(self) -> app.Shared:

@@ -8,13 +8,14 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from bot.slack.exchange import Place
 from bot.telemetry.measures import count
 
+T = TypeVar("T")
 LOG: Final = logging.getLogger(__name__)
 EVERY: Final = 4.0
 """Seconds between two looks for questions whose process ended; leases last several times as long."""
@@ -122,51 +123,40 @@ class Handover:
 
     async def keep(self, question_id: str, asked: Asked) -> bool:
         """Writes a question down; False when it was taken before. A store that does not answer costs only the safety."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await self._book.keep(question_id, msgspec.json.encode(asked))
-        except Exception as error:
-            LOG.warning("a question is not written down, it would be lost if this process ended: %s", _word(error))
+        unsafe = "a question is not written down, it would be lost if this process ended"
+        ours = await _told(self._book.keep(question_id, msgspec.json.encode(asked)), unsafe)
+        if ours is None:
             self._here_alone.add(question_id)
-            return True
+            self._unsure.add(question_id)
+        return ours is not False
 
     async def first(self, delivery: str) -> bool:
         """Whether no replica took this click before; a store that does not answer leaves that to this one's memory."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await self._book.first(delivery)
-        except Exception as error:
-            LOG.warning("whether another replica took a click cannot be known: %s", _word(error))
-            return True
+        ours = await _told(self._book.first(delivery), "whether another replica took a click cannot be known")
+        return ours is not False
 
     async def shown(self, question_id: str, message_ts: str) -> bool:
         """Remembers its message; False when another has taken the question over, so that the message must go."""
         if not self.outlives(question_id):
             return True
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await self._book.shown(question_id, message_ts)
-        except Exception as error:
-            LOG.warning("the store did not take a note: %s", _word(error))
+        ours = await _told(self._book.shown(question_id, message_ts))
+        if ours is None:
             self._unsure.add(question_id)
-            return True
+        return ours is not False
 
     async def finish(self, question_id: str) -> bool:
         """It is answered. False when another has answered it, so that our message, of which nobody knows, must go."""
-        unsure = question_id in self._here_alone | self._unsure
+        unsure = question_id in self._unsure
         self._here_alone.discard(question_id)
         self._unsure.discard(question_id)
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await self._book.finish(question_id) or not unsure
-        except Exception as error:
-            LOG.warning("the store did not take a note: %s", _word(error))
+        ours = await _told(self._book.finish(question_id))
+        if ours is None:
             self._to_strike.add(question_id)
-            return True
+        return ours is not False or not unsure
 
     async def again(self, question_id: str) -> None:
         """It could not be shown just now: somebody tries again in a while."""
-        await _quietly(self._book.again(question_id))
+        await _told(self._book.again(question_id))
 
     async def start(self, resume: Callable[[Lost], Awaitable[None]]) -> None:
         """Begins to look; `resume` begins a question that is taken over."""
@@ -182,7 +172,7 @@ class Handover:
         if self._looking:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
-        await _quietly(self._book.release())
+        await _told(self._book.release())
 
     async def _look(self) -> None:
         while True:
@@ -212,15 +202,14 @@ def resumed(lost: Lost) -> Place:
     return replace(place, ts=lost.message_ts or place.ts)
 
 
-async def _quietly(work: Awaitable[None]) -> bool:
-    """Whether the store took the note."""
+async def _told(work: Awaitable[T], trouble: str = "the store did not take a note") -> T | None:
+    """What the store says; None, and the trouble in the log, where it does not answer in time."""
     try:
         async with asyncio.timeout(PATIENCE):
-            await work
+            return await work
     except Exception as error:
-        LOG.warning("the store did not take a note: %s", _word(error))
-        return False
-    return True
+        LOG.warning("%s: %s", trouble, _word(error))
+        return None
 
 
 def _word(error: Exception) -> str:

@@ -10,6 +10,7 @@ MOST: Final = 15_000
 AT_ONCE: Final = 100
 """Questions that are in work at once; the others stand in a line, written down and acknowledged."""
 FEW: Final = 1
+"""Questions that are in work however much else there is to do."""
 WAITING: Final = 4
 """Deliveries beyond which nothing is left for answers."""
 LAG: Final = 0.02

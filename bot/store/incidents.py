@@ -124,9 +124,7 @@ class Fold:
 
 async def put(store: Store, item: str, channel: str, body: Mapping[str, Any], now: datetime) -> bool:
     """Keeps an alert until it is dealt with; False where it was kept already (a redelivery, another replica)."""
-    values = {"id": item, "channel": channel, "body": json.dumps(body), "received_at": now}
-    values |= {"taken_until": now, "attempts": 0, "done": False}
-    insert = insert_into(store, INBOX).values(**values).on_conflict_do_nothing()
+    insert = _arrival(store, item, channel, body, now)
     new = await store.write_at_once(lambda connection: connection.execute(insert).rowcount == 1)
     if new:
         count("alerts", sender=body["alert"]["sender"])
@@ -138,14 +136,18 @@ async def put_many(store: Store, channel: str, items: Mapping[str, Mapping[str, 
     new = []
     async with store.writing() as connection:
         for item, body in items.items():
-            values = {"id": item, "channel": channel, "body": json.dumps(body), "received_at": now}
-            values |= {"taken_until": now, "attempts": 0, "done": False}
-            insert = insert_into(store, INBOX).values(**values).on_conflict_do_nothing()
-            if (await connection.execute(insert)).rowcount:
+            if (await connection.execute(_arrival(store, item, channel, body, now))).rowcount:
                 new.append(body)
     for body in new:
         count("alerts", sender=body["alert"]["sender"])
     return len(new)
+
+
+def _arrival(store: Store, item: str, channel: str, body: Mapping[str, Any], now: datetime) -> sa.Insert:
+    """Keeps it where it was not kept yet."""
+    values = {"id": item, "channel": channel, "body": json.dumps(body), "received_at": now}
+    values |= {"taken_until": now, "attempts": 0, "done": False}
+    return insert_into(store, INBOX).values(**values).on_conflict_do_nothing()
 
 
 async def take(store: Store, now: datetime, seconds: float, most: int = 500) -> list[Waiting]:

@@ -5,9 +5,9 @@ next finishes it. On PostgreSQL claims skip rows that another replica is just cl
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
@@ -46,40 +46,60 @@ class Question:
     """Tried too often, or too old: nothing is left of it but its message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notes:
-    """What is to be written down at once: questions as taken, messages (by question) as shown, questions as ended."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The message of a question is there, for its answer to take its place."""
 
-    kept: Sequence[Question] = ()
-    shown: Mapping[str, str] = field(default_factory=dict)
-    finished: Collection[str] = ()
+    id: str
+    message_ts: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
-    """`kept`: ids of questions that nobody took before. `shown`: ids of those that are this owner's. `others`: ids of those
-    that should be finished, but are, or were, another's.
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A question is answered, or refused."""
+
+    id: str
+
+
+Note: TypeAlias = Question | Shown | Finished
+
+
+async def note_down(store: Store, notes: Sequence[Note], owner: str, now: datetime) -> list[bool]:
+    """Writes all of it in one transaction; what is another owner's by now stays as it is. For each note what it came to.
+
+    A question: False when it was ever taken before, by whomever, answered or not (twice among the notes: taken once). A
+    message: False where the question is this owner's no more. An end: False where another has, or had, the question.
     """
+    taken = [one for one in notes if isinstance(one, Question)]
+    shown = {one.id: one.message_ts for one in notes if isinstance(one, Shown)}
+    finished = [one.id for one in notes if isinstance(one, Finished)]
 
-    kept: Collection[str] = ()
-    shown: Collection[str] = ()
-    others: Collection[str] = ()
+    def written(connection: sa.Connection) -> tuple[set[str], Collection[str], Collection[str]]:
+        return (
+            set(_keep(store, connection, taken, owner, now)) if taken else set(),
+            _show(connection, shown, owner) if shown else (),
+            _finish(connection, finished, owner) if finished else (),
+        )
+
+    kept, ours, others = await store.write_at_once(written)
+    done = []
+    for one in notes:
+        match one:
+            case Question(id=question_id):
+                done.append(question_id in kept)
+                kept.discard(question_id)
+            case Shown(id=question_id):
+                done.append(question_id in ours)
+            case Finished(id=question_id):
+                done.append(question_id not in others)
+    return done
 
 
-async def note_down(store: Store, notes: Notes, owner: str, now: datetime) -> Noted:
-    """Writes all of it in one transaction. What is another owner's by now stays as it is."""
-
-    def written(connection: sa.Connection) -> Noted:
-        kept = _keep(store, connection, notes.kept, owner, now) if notes.kept else ()
-        shown: Collection[str] = ()
-        if notes.shown:
-            message = sa.case(dict(notes.shown), value=QUESTIONS.c.id)
-            update = sa.update(QUESTIONS).where(*_own(notes.shown, owner)).values(message_ts=message)
-            shown = connection.execute(update.returning(QUESTIONS.c.id)).scalars().all()
-        others = _finish(connection, notes.finished, owner) if notes.finished else ()
-        return Noted(kept=kept, shown=shown, others=others)
-
-    return await store.write_at_once(written)
+def _show(connection: sa.Connection, shown: Mapping[str, str], owner: str) -> Collection[str]:
+    """The ids of those that are this owner's."""
+    message = sa.case(dict(shown), value=QUESTIONS.c.id)
+    update = sa.update(QUESTIONS).where(*_own(shown, owner)).values(message_ts=message)
+    return connection.execute(update.returning(QUESTIONS.c.id)).scalars().all()
 
 
 def _keep(
@@ -117,23 +137,6 @@ def _finish(connection: sa.Connection, finished: Collection[str], owner: str) ->
 
 def _key(question_id: str) -> str:
     return f"question {question_id}"
-
-
-async def keep(store: Store, question: Question, owner: str, now: datetime) -> bool:
-    """Writes a question down as this owner's; False when it was ever taken before, by whomever, answered or not."""
-    return bool((await note_down(store, Notes(kept=(question,)), owner, now)).kept)
-
-
-async def shown(store: Store, question_id: str, owner: str, message_ts: str, now: datetime) -> bool:
-    """Remembers the message that is shown for a question, for its answer to take its place; False where the question is
-    this owner's no more, so that another shows one.
-    """
-    return bool((await note_down(store, Notes(shown={question_id: message_ts}), owner, now)).shown)
-
-
-async def finish(store: Store, question_id: str, owner: str, now: datetime) -> bool:
-    """Strikes a question of this owner out: it is answered, or refused. False where another has, or had, it."""
-    return not (await note_down(store, Notes(finished=(question_id,)), owner, now)).others
 
 
 def _own(ids: Iterable[str], owner: str) -> tuple[sa.ColumnElement[bool], ...]:

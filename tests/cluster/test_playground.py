@@ -8,26 +8,17 @@ from pathlib import Path
 import pytest
 
 from bot.playground import clusters
-from bot.playground.slack import FakeSlack, Message, scene
 from bot.playground.stage import Live, Setting, Stage
 from tests.cluster.cases import CASES as SITUATIONS
 from tests.cluster.components import REGION
 from tests.cluster.test_approving import PLAYBOOKS, accounts, aws, waiting_pod
 from tests.cluster.workbench import Workbench
+from tests.playground.approving import approved
 from tests.recorded import CASES
 
 __all__ = ["accounts", "aws"]
 pytestmark = pytest.mark.cluster
 SITUATION = next(one for one in SITUATIONS if one.name == "nodepool-limit")
-
-
-async def shown(slack: FakeSlack, words: str) -> Message:
-    """The newest message of the bot's that has the words, once there is one."""
-
-    def found(seen: FakeSlack) -> list[Message]:
-        return [m for m in seen.workspace.by_bot(scene.OPS) if words in m.text and not m.deleted]
-
-    return (await slack.wait_for(found, timeout=120))[-1]
 
 
 async def test_what_is_approved_on_the_page_changes_the_bed_and_its_karpenter_launches(
@@ -38,16 +29,8 @@ async def test_what_is_approved_on_the_page_changes_the_bed_and_its_karpenter_la
     recordings = clusters.recordings(CASES / "gpu-16-on-p4d")
     async with Stage(Setting(recordings=recordings, playbooks=PLAYBOOKS, live=live)) as stage:
         assert (stage.now_on, stage.kind) == ("bed", "changeable")
-        slack = stage.slack
-        await slack.slash_command(f"why {bench.namespace}/{pod}", user=scene.ANNA)
-        await slack.click("propose", await shown(slack, "What would open"), user=scene.ANNA)
-        (modal,) = await slack.wait_for(
-            lambda s: [v for v in s.workspace.modals(scene.ANNA) if v.content.get("submit")], timeout=60
-        )
-        await slack.submit(modal, {})
-        await slack.click("approve", await shown(slack, "Proposed"), user=scene.ANNA)
-        done = await shown(slack, "Done, the pod runs")
+        done = await approved(stage.slack, f"{bench.namespace}/{pod}", timeout=120)
         node = await asyncio.to_thread(bench.node_of, "trainer")
         assert node["metadata"]["name"] in done.text
         assert "simulated" not in done.text
-        assert slack.violations == []
+        assert stage.slack.violations == []

@@ -12,21 +12,12 @@ from bot import packaged
 from bot.playground import clusters
 from bot.playground.kube import listening
 from bot.playground.kube_writes import JSON_PATCH, MERGE_PATCH, WritableKube, merged
-from bot.playground.slack import FakeSlack, Message, scene
 from bot.playground.stage import Live, Setting, Stage
+from tests.playground.approving import approved
 from tests.recorded import CASES
 
 PLAYBOOKS = packaged.load_playbooks()
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-async def replies(slack: FakeSlack, words: str) -> Message:
-    """The newest message in a thread that has the words."""
-
-    def found(seen: FakeSlack) -> list[Message]:
-        return [m for m in seen.workspace.by_bot(scene.OPS) if m.thread_ts and words in m.text and not m.deleted]
-
-    return (await slack.wait_for(found, timeout=60))[-1]
 
 
 @pytest.mark.parametrize(
@@ -37,23 +28,12 @@ async def test_what_is_approved_changes_the_copy_and_the_pod_gets_the_node_of_th
     case: str, changed: tuple[str, str]
 ) -> None:
     async with Stage(Setting(recordings=clusters.recordings(CASES / case), playbooks=PLAYBOOKS, step=0.1)) as stage:
-        slack = stage.slack
-        await slack.slash_command(f"why {stage.recording.question}", user=scene.ANNA)
-        answered = await slack.wait_for(
-            lambda s: [m for m in s.workspace.by_bot(scene.OPS) if "What would open" in m.text], timeout=60
-        )
-        await slack.click("propose", answered[0], user=scene.ANNA)
-        (modal,) = await slack.wait_for(
-            lambda s: [v for v in s.workspace.modals(scene.ANNA) if v.content.get("submit")], timeout=60
-        )
-        await slack.submit(modal, {})
-        await slack.click("approve", await replies(slack, "Proposed"), user=scene.ANNA)
-        done = await replies(slack, "Done, the pod runs")
+        done = await approved(stage.slack, stage.recording.question)
         assert "simulated" in done.text
         assert "Node ready after" in done.text
         kind, name = changed
         assert done.text.count(name) or kind == "Pod"
-        assert not slack.violations
+        assert not stage.slack.violations
 
 
 SAMPLE: dict[str, Any] = {

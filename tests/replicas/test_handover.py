@@ -22,6 +22,7 @@ from tests.fakes.slack import FakeSlack, scene
 from tests.playbooks.samples import said, seed
 from tests.postgres import PostgresServer
 from tests.slack.door import Scripted, config_for
+from tests.store import noting
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -74,19 +75,25 @@ async def _nothing() -> None:
     """What a killed process does."""
 
 
+async def left_in_work(slack: FakeSlack, store: Store) -> None:
+    """A question that was being worked on when its process was told to end."""
+    stuck = Scripted()
+    stuck.gate.clear()
+    async with opened(
+        config_for(slack, drain_seconds=0),
+        Behind(services=stuck, handover=Handover(StoreBook(store, wall_clock, "old"))),
+        api_url=slack.api_url,
+    ):
+        await slack.wait_for(lambda s: s.sockets.connections)
+        await slack.slash_command("why train-0")
+        await slack.wait_for(lambda _: stuck.asked)
+
+
 async def test_a_restart_under_way_hands_over_at_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "EVERY", 0.2)
-    stuck, well = Scripted(), Scripted()
-    stuck.gate.clear()
+    well = Scripted()
     async with running_slack() as slack, open_store(url) as store:
-        async with opened(
-            config_for(slack, drain_seconds=0),
-            Behind(services=stuck, handover=Handover(StoreBook(store, wall_clock, "old"))),
-            api_url=slack.api_url,
-        ):
-            await slack.wait_for(lambda s: s.sockets.connections)
-            await slack.slash_command("why train-0")
-            await slack.wait_for(lambda _: stuck.asked)
+        await left_in_work(slack, store)
         assert not answers(slack)
         assert "restart" not in str(slack.workspace.ephemerals())
         async with replica(slack, store, well, "new"):
@@ -100,7 +107,7 @@ class Silent(StoreBook):
     async def shown(self, question_id: str, message_ts: str) -> bool:
         taken = await questions.claim(self._store, "other", wall_clock() + 2 * questions.LEASE, most=9)
         assert [one.id for one in taken] == [question_id]
-        await questions.finish(self._store, question_id, "other", wall_clock())
+        await noting.finish(self._store, question_id, "other", wall_clock())
         raise StoreUnavailable(f"no word of {message_ts}")
 
 
@@ -120,17 +127,9 @@ async def test_a_question_that_is_given_up_does_not_look_as_if_somebody_were_at_
 ) -> None:
     monkeypatch.setattr(handover, "EVERY", 0.2)
     monkeypatch.setattr(questions, "ATTEMPTS", 1)
-    stuck, well = Scripted(), Scripted()
-    stuck.gate.clear()
+    well = Scripted()
     async with running_slack() as slack, open_store(url) as store:
-        async with opened(
-            config_for(slack, drain_seconds=0),
-            Behind(services=stuck, handover=Handover(StoreBook(store, wall_clock, "old"))),
-            api_url=slack.api_url,
-        ):
-            await slack.wait_for(lambda s: s.sockets.connections)
-            await slack.slash_command("why train-0")
-            await slack.wait_for(lambda _: stuck.asked)
+        await left_in_work(slack, store)
         async with replica(slack, store, well, "new"):
             (message,) = slack.workspace.by_bot(scene.OPS)
             await slack.wait_for(lambda _: "Please ask again" in message.text, timeout=30)
@@ -159,7 +158,7 @@ async def test_a_frozen_process_takes_back_what_it_posts_for_a_question_that_ano
             assert slack.workspace.by_bot(scene.OPS) == []
             assert services.asked == []
         (taken,) = book.taken
-        assert await questions.shown(store, taken.id, "other", "17.1", wall_clock()), "the other one's question stays"
+        assert await noting.shown(store, taken.id, "other", "17.1", wall_clock()), "the other one's question stays"
 
 
 async def test_the_same_delivery_at_two_replicas_is_answered_by_one(url: str) -> None:

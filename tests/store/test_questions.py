@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.store import Store, answers, questions
 from bot.store.questions import ATTEMPTS, LEASE, TOO_OLD, Question
+from tests.store import noting
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + LEASE + timedelta(seconds=1)
@@ -21,53 +22,53 @@ async def claimed(store: Store, owner: str, now: datetime, most: int = 100) -> s
 
 
 async def test_a_question_is_written_down_once(store: Store) -> None:
-    assert await questions.keep(store, asked(1), "a", NOW)
-    assert not await questions.keep(store, asked(1), "b", NOW)
+    assert await noting.keep(store, asked(1), "a", NOW)
+    assert not await noting.keep(store, asked(1), "b", NOW)
 
 
 async def test_nobody_takes_what_is_in_work_and_anybody_what_was_left(store: Store) -> None:
-    await questions.keep(store, asked(1), "a", NOW)
-    assert await questions.shown(store, "q-1", "a", "17.1", NOW)
+    await noting.keep(store, asked(1), "a", NOW)
+    assert await noting.shown(store, "q-1", "a", "17.1", NOW)
     assert await claimed(store, "b", NOW) == set()
     await questions.renew(store, "a", NOW + LEASE)
     assert await claimed(store, "b", LATER) == set()
     (taken,) = await questions.claim(store, "b", LATER + LEASE, most=10)
     assert taken == Question(id="q-1", asked=b"why?", message_ts="17.1", attempts=2)
     assert await claimed(store, "c", LATER + LEASE) == set()
-    await questions.finish(store, "q-1", "b", NOW)
+    await noting.finish(store, "q-1", "b", NOW)
     assert await claimed(store, "c", LATER + 3 * LEASE) == set()
 
 
 async def test_who_lost_a_question_can_neither_show_nor_end_it(store: Store) -> None:
-    await questions.keep(store, asked(1), "frozen", NOW)
+    await noting.keep(store, asked(1), "frozen", NOW)
     (taken,) = await questions.claim(store, "b", LATER, most=10)
-    assert not await questions.shown(store, taken.id, "frozen", "17.1", NOW)
+    assert not await noting.shown(store, taken.id, "frozen", "17.1", NOW)
     await questions.put_back(store, taken.id, "frozen", LATER)
-    assert not await questions.finish(store, taken.id, "frozen", NOW)
-    assert await questions.shown(store, taken.id, "b", "17.2", NOW)
+    assert not await noting.finish(store, taken.id, "frozen", NOW)
+    assert await noting.shown(store, taken.id, "b", "17.2", NOW)
     (again,) = await questions.claim(store, "c", LATER + 2 * LEASE, most=10)
     assert again == Question(id="q-1", asked=b"why?", message_ts="17.2", attempts=3)
-    assert await questions.finish(store, "q-1", "c", NOW)
-    assert not await questions.finish(store, "q-1", "frozen", NOW), "another has answered it"
-    assert await questions.finish(store, "never written down", "frozen", NOW), "nobody else has it"
+    assert await noting.finish(store, "q-1", "c", NOW)
+    assert not await noting.finish(store, "q-1", "frozen", NOW), "another has answered it"
+    assert await noting.finish(store, "never written down", "frozen", NOW), "nobody else has it"
 
 
 async def test_what_is_let_go_is_taken_at_once(store: Store) -> None:
-    await questions.keep(store, asked(1), "a", NOW)
+    await noting.keep(store, asked(1), "a", NOW)
     await questions.release(store, "a", NOW)
     assert await claimed(store, "b", NOW) == {"q-1"}
 
 
 async def test_replicas_that_claim_together_share_and_never_take_the_same(store: Store) -> None:
     for number in range(40):
-        await questions.keep(store, asked(number), "gone", NOW)
+        await noting.keep(store, asked(number), "gone", NOW)
     shares = await asyncio.gather(*(claimed(store, f"r{n}", LATER, most=10) for n in range(6)))
     assert sum(map(len, shares)) == 40
     assert len(set().union(*shares)) == 40
 
 
 async def test_a_question_that_ends_processes_or_that_nobody_waits_for_is_struck_out(store: Store) -> None:
-    await questions.keep(store, asked(1), "a", NOW)
+    await noting.keep(store, asked(1), "a", NOW)
     now = NOW
     for attempt in range(2, ATTEMPTS + 1):
         now += LEASE + timedelta(seconds=1)
@@ -75,11 +76,11 @@ async def test_a_question_that_ends_processes_or_that_nobody_waits_for_is_struck
         assert taken.attempts == attempt
     (struck,) = await questions.claim(store, "last", now + LEASE + timedelta(seconds=1), most=10)
     assert (struck.id, struck.given_up) == ("q-1", True), "who asked is told"
-    await questions.keep(store, asked(2), "a", NOW)
+    await noting.keep(store, asked(2), "a", NOW)
     (struck,) = await questions.claim(store, "b", NOW + TOO_OLD + timedelta(seconds=1), most=10)
     assert (struck.id, struck.given_up) == ("q-2", True)
     assert await claimed(store, "b", NOW + TOO_OLD) == set(), "it is gone"
-    assert not await questions.keep(store, asked(2), "a", NOW), "and its delivery was taken, once and for all"
+    assert not await noting.keep(store, asked(2), "a", NOW), "and its delivery was taken, once and for all"
 
 
 async def test_evidence_is_kept_for_a_week(store: Store) -> None:
