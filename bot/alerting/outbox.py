@@ -142,7 +142,7 @@ class Outbox:
             self._client,
             incident.channel,
             incident.thread_ts,
-            lambda metadata: _incident_of(metadata) == incident.id,
+            lambda message: _incident_of(message.get("metadata") or {}) == incident.id,
             oldest=oldest,
         )
 

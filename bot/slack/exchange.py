@@ -211,11 +211,23 @@ class Exchange:
             if not refused.unknown:
                 raise
             LOG.info("looking for a message of which Slack's answer was lost: %s", refused)
+        return await self.posted() or await self._send("chat.postMessage", message, **marked)
+
+    async def posted(self, *, but_not: str = "") -> str:
+        """The ts of a message with this question's mark, whoever posted it; "" for none. Raises Refused."""
         place, mine = self._place, mark_of(self._mark)
-        looked = find_marked(self._client, place.channel, place.thread_ts, lambda metadata: metadata == mine, pages=5)
-        return str(await called("conversations.history", looked)) or await self._send(
-            "chat.postMessage", message, **marked
-        )
+
+        def wanted(message: Mapping[str, Any]) -> bool:
+            return message.get("metadata") == mine and message["ts"] != but_not
+
+        looked = find_marked(self._client, place.channel, place.thread_ts, wanted, pages=5)
+        return str(await called("conversations.history", looked))
+
+    async def give_way(self) -> None:
+        """Takes the message back if there is another for the same question. Where nobody can tell, two are better than none."""
+        with suppress(Refused):
+            if self._ts and await self.posted(but_not=self._ts):
+                await self.withdraw()
 
     async def withdraw(self) -> None:
         """Takes the message back, if there is one."""

@@ -109,7 +109,7 @@ class Floor:
             count("failures", code="busy")
             with suppress(Refused):
                 await exchange.tell(error("busy", self.phrases()))
-            await self._done(question_id)
+            await self._done(question_id, exchange)
 
     async def language_of(self, user: str, channel: str = "") -> str:
         """The language that the channel has set (for what all of it reads), else the person's own where we speak it, else
@@ -180,16 +180,15 @@ class Floor:
             line = self.work.line if question_id else nullcontext()
             shown = await self._spoken(exchange, work, line, others_finish=outlives)
             if shown or not outlives or self.handover is None:
-                if not await self._done(question_id):
-                    await exchange.withdraw()
+                await self._done(question_id, exchange)
             else:
                 await self.handover.again(question_id)
         # this work still counts itself
         state("working", len(self.work) - 1)
 
-    async def _done(self, question_id: str) -> bool:
-        """False where another has answered it, too."""
-        return await self.handover.finish(question_id) if self.handover and question_id else True
+    async def _done(self, question_id: str, exchange: Exchange) -> None:
+        if self.handover and question_id:
+            await self.handover.finish(question_id, exchange.give_way)
 
     async def _spoken(
         self,

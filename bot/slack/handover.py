@@ -115,7 +115,8 @@ class Handover:
         self._here_alone: set[str] = set()
         self._unsure: set[str] = set()
         """Whose message may be one too many: the store did not say whether the question was still ours."""
-        self._to_strike: set[str] = set()
+        self._to_strike: dict[str, Callable[[], Awaitable[None]] | None] = {}
+        """Answered while the store was silent."""
 
     def outlives(self, question_id: str) -> bool:
         """Whether another finishes the question when this process ends."""
@@ -144,15 +145,18 @@ class Handover:
             self._unsure.add(question_id)
         return ours is not False
 
-    async def finish(self, question_id: str) -> bool:
-        """It is answered. False when another has answered it, so that our message, of which nobody knows, must go."""
+    async def finish(self, question_id: str, give_way: Callable[[], Awaitable[None]]) -> None:
+        """It is answered. `give_way` is called, later if the store is silent now, when another has answered it, too, and may
+        not know of our message.
+        """
         unsure = question_id in self._unsure
         self._here_alone.discard(question_id)
         self._unsure.discard(question_id)
         ours = await _told(self._book.finish(question_id))
         if ours is None:
-            self._to_strike.add(question_id)
-        return ours is not False or not unsure
+            self._to_strike[question_id] = give_way if unsure else None
+        elif not ours and unsure:
+            await give_way()
 
     async def again(self, question_id: str) -> None:
         """It could not be shown just now: somebody tries again in a while."""
@@ -177,9 +181,11 @@ class Handover:
     async def _look(self) -> None:
         while True:
             try:
-                for answered in tuple(self._to_strike):
-                    await self._book.finish(answered)
-                    self._to_strike.discard(answered)
+                for answered, give_way in tuple(self._to_strike.items()):
+                    ours = await self._book.finish(answered)
+                    del self._to_strike[answered]
+                    if give_way and not ours:
+                        await give_way()
                 for taken in await self._book.lost(0 if self._ending else _AT_A_TIME):
                     await self._take_over(taken)
             except Exception as error:

@@ -10,12 +10,10 @@ from math import ceil
 from typing import Final
 from uuid import uuid4
 
-from aiohttp import ClientError
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
-from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.playbooks import Phrases
 from bot.slack.blocks import SHOW_EVIDENCE, WHY, answer, error, help_message, progress
@@ -24,7 +22,6 @@ from bot.slack.evidence import evidence_modal
 from bot.slack.exchange import BLOCKS_REFUSED, Exchange, Place, Refused, change_modal, open_modal
 from bot.slack.floor import Floor, Part, Payload, clicked, failure, logged
 from bot.slack.handover import Asked, Lost, resumed
-from bot.slack.marked import find_marked, mark_of
 from bot.slack.questions import Ask, Help, NotUnderstood, Why, parse_command
 from bot.slack.replies import worded
 from bot.slack.services import Asker, Failed, Reply, Services, Verb
@@ -200,7 +197,11 @@ class Listeners:
         """Finishes a question whose process ended; its answer takes the place of what is shown for it."""
         place = resumed(lost)
         if not place.ts:
-            place = replace(place, ts=await self._posted_already(place, lost.id))
+            posted = await self._posted_already(place, lost.id)
+            if posted is None and not lost.given_up and self.floor.handover:
+                await self.floor.handover.again(lost.id)
+                return
+            place = replace(place, ts=posted or "")
         if lost.given_up:
             await self.floor.begin(place, self._give_up)
         else:
@@ -210,20 +211,16 @@ class Listeners:
         """A question that was tried too often, or for too long: its message does not stay as if somebody were at work."""
         await exchange.answer(error("restarting", self.floor.phrases(await self.floor.language_of(exchange.user))))
 
-    async def _posted_already(self, place: Place, question_id: str) -> str:
-        """The message of a process that ended before it could note it down. A Slack that does not tell costs a second one."""
+    async def _posted_already(self, place: Place, question_id: str) -> str | None:
+        """The message of a process that ended before it could note it down; "" where there is none, or none that the bot may
+        look for; None where Slack does not tell just now.
+        """
         try:
             async with asyncio.timeout(_LOOK_FOR):
-                return await find_marked(
-                    self.floor.client,
-                    place.channel,
-                    place.thread_ts,
-                    lambda metadata: metadata == mark_of(question_id),
-                    pages=5,
-                )
-        except (SlackApiError, SlackClientError, ClientError, TimeoutError) as error:
-            LOG.info("what is shown for a question cannot be looked for: %s", type(error).__name__)
-            return ""
+                return await Exchange(self.floor.client, place, mark=question_id).posted()
+        except (Refused, TimeoutError) as trouble:
+            LOG.info("what is shown for a question cannot be looked for: %s", str(trouble) or type(trouble).__name__)
+            return "" if isinstance(trouble, Refused) and not trouble.passing else None
 
     async def _begin(self, asked: Asked, place: Place, question_id: str, *, counted: bool = False) -> None:
         await self.floor.begin(

@@ -24,7 +24,7 @@ async def find_marked(
     oldest: str = "",
     pages: int = 100,
 ) -> str:
-    """The ts of the first message of a channel, or of a thread in it, whose metadata bears the mark; "" for none.
+    """The ts of the first message of a channel, or of a thread in it, that is marked (by its metadata); "" for none.
 
     Raises slack_sdk's errors. Needs channels:history or groups:history.
     """
@@ -37,7 +37,7 @@ async def find_marked(
     for _ in range(pages):
         answer = await client.api_call(method, http_verb="GET", params=asked)
         for message in answer.get("messages") or ():
-            if marked(message.get("metadata") or {}):
+            if marked(message):
                 return str(message["ts"])
         asked["cursor"] = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
         if not asked["cursor"]:

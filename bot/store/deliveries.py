@@ -17,6 +17,7 @@ DELIVERIES: Final = sa.Table(
     METADATA,
     sa.Column("key", sa.String(255), primary_key=True),
     sa.Column("seen_at", Moment, nullable=False, index=True),
+    sa.Column("owner", sa.String(64), nullable=False, server_default=""),
 )
 
 
@@ -26,9 +27,9 @@ async def first_time(store: Store, key: str, now: datetime) -> bool:
     return await store.write_at_once(lambda connection: bool(connection.execute(claims).scalars().all()))
 
 
-def claims_of(store: Store, keys: Iterable[str], now: datetime) -> sa.sql.dml.ReturningInsert[str]:
+def claims_of(store: Store, keys: Iterable[str], now: datetime, owner: str = "") -> sa.sql.dml.ReturningInsert[str]:
     """Claims all of the keys that nobody claimed before, and returns these."""
-    rows = [{"key": key, "seen_at": now} for key in dict.fromkeys(keys)]
+    rows = [{"key": key, "seen_at": now, "owner": owner} for key in dict.fromkeys(keys)]
     insert = insert_into(store, DELIVERIES).values(rows).on_conflict_do_nothing()
     return insert.returning(DELIVERIES.c.key)
 

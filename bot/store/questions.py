@@ -18,6 +18,8 @@ from bot.store.tables import METADATA, Moment
 LEASE: Final = timedelta(seconds=15)
 ATTEMPTS: Final = 5
 """A question that has ended this many processes is not tried again; who asked is told so."""
+ON_ITS_WAY: Final = timedelta(seconds=5)
+"""How long a message may take to appear in Slack after the process that sent it has ended."""
 TOO_OLD: Final = timedelta(minutes=10)
 """Nobody waits longer for an answer; Slack's response_url lives for 30 minutes."""
 
@@ -68,7 +70,8 @@ async def note_down(store: Store, notes: Sequence[Note], owner: str, now: dateti
     """Writes all of it in one transaction; what is another owner's by now stays as it is. For each note what it came to.
 
     A question: False when it was ever taken before, by whomever, answered or not (twice among the notes: taken once). A
-    message: False where the question is this owner's no more. An end: False where another has, or had, the question.
+    message: False where the question is this owner's no more. An end: False where another has, or had, the question; it may
+    be told twice, and of a question that could not be written down before.
     """
     taken = [one for one in notes if isinstance(one, Question)]
     shown = {one.id: one.message_ts for one in notes if isinstance(one, Shown)}
@@ -78,7 +81,7 @@ async def note_down(store: Store, notes: Sequence[Note], owner: str, now: dateti
         return (
             set(_keep(store, connection, taken, owner, now)) if taken else set(),
             _show(connection, shown, owner) if shown else (),
-            _finish(connection, finished, owner) if finished else (),
+            _finish(store, connection, finished, owner, now) if finished else (),
         )
 
     kept, ours, others = await store.write_at_once(written)
@@ -106,7 +109,7 @@ def _keep(
     store: Store, connection: sa.Connection, questions: Sequence[Question], owner: str, now: datetime
 ) -> Collection[str]:
     """The ids of those that were never taken before, by whomever, answered or not."""
-    claims = claims_of(store, [_key(one.id) for one in questions], now)
+    claims = claims_of(store, [_key(one.id) for one in questions], now, owner)
     new = frozenset(connection.execute(claims).scalars())
     rows = {
         one.id: {
@@ -126,13 +129,15 @@ def _keep(
     return rows.keys()
 
 
-def _finish(connection: sa.Connection, finished: Collection[str], owner: str) -> Collection[str]:
-    """Strikes out this owner's; the ids of those that somebody else has taken."""
-    delete = sa.delete(QUESTIONS).where(*_own(finished, owner)).returning(QUESTIONS.c.id)
-    ours = set(connection.execute(delete).scalars())
-    keys = [_key(one) for one in finished if one not in ours]
-    taken = sa.select(DELIVERIES.c.key).where(DELIVERIES.c.key.in_(keys))
-    return [key.removeprefix(_key("")) for key in connection.execute(taken).scalars()] if keys else ()
+def _finish(
+    store: Store, connection: sa.Connection, finished: Collection[str], owner: str, now: datetime
+) -> Collection[str]:
+    """Strikes out this owner's; the ids of those that somebody else has taken. What nobody has is this owner's from now on."""
+    connection.execute(sa.delete(QUESTIONS).where(*_own(finished, owner)))
+    keys = [_key(one) for one in finished]
+    connection.execute(claims_of(store, keys, now, owner))
+    others = sa.select(DELIVERIES.c.key).where(DELIVERIES.c.key.in_(keys), DELIVERIES.c.owner != owner)
+    return [key.removeprefix(_key("")) for key in connection.execute(others).scalars()]
 
 
 def _key(question_id: str) -> str:
@@ -159,8 +164,11 @@ async def renew(store: Store, owner: str, now: datetime) -> None:
 
 
 async def release(store: Store, owner: str, now: datetime) -> None:
-    """Lets go of every question of this owner, for others to take at once."""
-    update = sa.update(QUESTIONS).where(QUESTIONS.c.owner == owner).values(due_at=now - LEASE, owner="")
+    """Lets go of every question of this owner, for others to take: at once where its message is known, else when one that is
+    on its way to Slack has arrived there and can be found.
+    """
+    due = sa.case((QUESTIONS.c.message_ts == "", now + ON_ITS_WAY), else_=now - LEASE)
+    update = sa.update(QUESTIONS).where(QUESTIONS.c.owner == owner).values(due_at=due, owner="")
     async with store.writing() as connection:
         await connection.execute(update)
 
@@ -183,6 +191,8 @@ async def claim(store: Store, owner: str, now: datetime, *, most: int) -> Sequen
             .returning(*_TAKEN)
         )
         rows = (await connection.execute(taken)).all()
+        keys = [_key(row.id) for row in rows]
+        await connection.execute(sa.update(DELIVERIES).where(DELIVERIES.c.key.in_(keys)).values(owner=owner))
     return (*hopeless, *map(_question, rows))
 
 

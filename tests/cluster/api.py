@@ -97,10 +97,10 @@ class Api:
     def create(self, manifest: KubeObject) -> KubeObject:
         return _object(self.request("POST", self._path_of(manifest), body=manifest))
 
-    def apply(self, manifest: KubeObject, *, manager: str = "test-bed") -> KubeObject:
+    def apply(self, manifest: KubeObject, *, manager: str = "test-bed", **query: str) -> KubeObject:
         """Server-side apply, as `kubectl apply --server-side --force-conflicts` does it."""
         path = f"{self._path_of(manifest)}/{manifest['metadata']['name']}"
-        query = {"fieldManager": manager, "force": "true"}
+        query = {"fieldManager": manager, "force": "true", **query}
         return _object(
             self.request("PATCH", path, query=query, body=manifest, content_type="application/apply-patch+yaml")
         )

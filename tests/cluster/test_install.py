@@ -17,11 +17,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.cluster.bot_access import BotAccess, grant_access, service_account_token, wait_for_audit
+from tests.cluster.bot_access import BotAccess, service_account_token, wait_for_audit
 from tests.cluster.cases import GPU, INSTANCE_TYPE
 from tests.cluster.components import REGION
+from tests.cluster.helm import installed
 from tests.cluster.processes import free_ports
-from tests.cluster.test_doctor import install
 from tests.cluster.workbench import Workbench, requirement
 from tests.deploy.test_chart import container, one
 from tests.deploy.test_image import environment, wheel
@@ -125,17 +125,16 @@ async def test_what_the_chart_installs_answers_in_slack_with_no_more_rights_than
     bench: Workbench, bot: BotAccess, environment: Path, tmp_path: Path
 ) -> None:
     where = f"config.clusters.bed.region={REGION}"  # the bed's nodes do not tell it
-    objects = await asyncio.to_thread(install, bot.bed.admin, "--set", where, namespace=NAMESPACE)
-    given, volume, log = tmp_path / "given", tmp_path / "volume", tmp_path / "log"
-    volume.mkdir()
-    (port,) = free_ports(1)
-    config = tmp_path / "config.yaml"
-    config.write_text(one(objects, "ConfigMap", "karpenter-bot")["data"]["config.yaml"], "utf-8")
-    bench.create_node_pool("gpu", [requirement(INSTANCE_TYPE, "In", "p4d.24xlarge")])
-    bench.create_deployment("trainer", {GPU: "16"})
-    pending = bench.pending_pod_of("trainer")
-    bench.refusal(pending)
-    try:
+    with installed(bot, "--set", where, namespace=NAMESPACE) as objects:
+        given, volume, log = tmp_path / "given", tmp_path / "volume", tmp_path / "log"
+        volume.mkdir()
+        (port,) = free_ports(1)
+        config = tmp_path / "config.yaml"
+        config.write_text(one(objects, "ConfigMap", "karpenter-bot")["data"]["config.yaml"], "utf-8")
+        bench.create_node_pool("gpu", [requirement(INSTANCE_TYPE, "In", "p4d.24xlarge")])
+        bench.create_deployment("trainer", {GPU: "16"})
+        pending = bench.pending_pod_of("trainer")
+        bench.refusal(pending)
         async with running_slack() as slack:
             await asyncio.to_thread(write_secrets, given, bot, slack)
             script = _POD.format(
@@ -160,14 +159,6 @@ async def test_what_the_chart_installs_answers_in_slack_with_no_more_rights_than
         refused = [e for e in requests_of(bot) if e["responseStatus"]["code"] == 403]
         assert [f"{e['verb']} {e['objectRef']['resource']}" for e in refused] == []
         assert len(requests_of(bot)) > 10, "it was this account that asked"
-    finally:
-        for manifest in objects:
-            if "Cluster" in manifest["kind"] or manifest["kind"] in ("Role", "RoleBinding"):
-                where = manifest["metadata"]
-                bot.bed.admin.delete(
-                    manifest["apiVersion"], manifest["kind"], where["name"], where.get("namespace", "")
-                )
-        grant_access(bot.bed)
 
 
 def requests_of(bot: BotAccess) -> list[dict[str, Any]]:

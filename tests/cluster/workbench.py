@@ -35,12 +35,17 @@ class Workbench:
         return self.api.create(manifest)
 
     def set_up(self) -> None:
+        """Fails if an earlier test left a pod without a node: it would get one from this test's pools."""
+        wait_for("no pod of an earlier test to wait for a node", lambda: not self._without_node(), seconds=SECONDS)
         self.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
         wait_for(
             "default service account",
             lambda: self.api.find("v1", "ServiceAccount", "default", self.namespace),
             seconds=SECONDS,
         )
+
+    def _without_node(self) -> list[KubeObject]:
+        return self.api.list("v1", "Pod", fieldSelector="spec.nodeName=")
 
     def clean_up(self) -> None:
         """Pods first, and until they are really gone: a pod left Pending would get a node from the next test's pool."""

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.app import wall_clock
 from bot.replicas import StoreBook, as_evidence, evidence_in
 from bot.slack import handover
 from bot.slack.handover import Handover
+from bot.slack.marked import mark_of
 from bot.slack.serving import Behind, Door, opened
 from bot.store import Store, StoreUnavailable, open_store, questions
 from tests.fakes.fixtures import running_slack
-from tests.fakes.slack import FakeSlack, scene
+from tests.fakes.slack import FakeSlack, Fault, scene
 from tests.playbooks.samples import said, seed
 from tests.postgres import PostgresServer
 from tests.slack.door import Scripted, config_for
@@ -102,24 +104,70 @@ async def test_a_restart_under_way_hands_over_at_once(url: str, monkeypatch: pyt
 
 
 class Silent(StoreBook):
-    """Of a process that was frozen, and that the store does not answer in time when it wakes up."""
+    """Of a process that was frozen while another answered, and that the store does not answer in time when it wakes up."""
+
+    slack: FakeSlack
+    in_the_same_message = False
+    mute = False
+    """The first end is not taken, either."""
 
     async def shown(self, question_id: str, message_ts: str) -> bool:
         taken = await questions.claim(self._store, "other", wall_clock() + 2 * questions.LEASE, most=9)
         assert [one.id for one in taken] == [question_id]
         await noting.finish(self._store, question_id, "other", wall_clock())
+        if not self.in_the_same_message:
+            client = AsyncWebClient(token=self.slack.workspace.bot_token, base_url=self.slack.api_url)
+            await client.chat_postMessage(channel=scene.OPS, text="the other's", metadata=mark_of(question_id))
         raise StoreUnavailable(f"no word of {message_ts}")
 
+    async def finish(self, question_id: str) -> bool:
+        if self.mute:
+            self.mute = False
+            raise StoreUnavailable("no word of its end")
+        return await super().finish(question_id)
 
-async def test_where_it_was_not_sure_what_another_has_answered_is_not_said_twice(url: str) -> None:
+
+@pytest.mark.parametrize("further", ["", "mute", "in_the_same_message"])
+async def test_where_it_was_not_sure_what_another_has_answered_is_not_said_twice_and_never_lost(
+    url: str, further: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "EVERY", 0.1)
     services = Scripted()
     async with running_slack() as slack, open_store(url) as store:
-        behind = Behind(services=services, handover=Handover(Silent(store, wall_clock, "frozen")))
+        book = Silent(store, wall_clock, "frozen")
+        book.slack = slack
+        if further:
+            setattr(book, further, True)
+        behind = Behind(services=services, handover=Handover(book))
         async with opened(config_for(slack), behind, api_url=slack.api_url) as bot:
             await slack.wait_for(lambda s: s.sockets.connections)
             await slack.slash_command("why train-0")
             await slack.wait_for(lambda _: services.asked and not len(bot.listeners.work))
-        assert slack.workspace.by_bot(scene.OPS) == []
+            await slack.wait_for(lambda s: len(s.workspace.by_bot(scene.OPS)) == 1)
+        (message,) = slack.workspace.by_bot(scene.OPS)
+        assert ("EFA interface" if further == "in_the_same_message" else "the other's") in message.text
+
+
+async def test_who_takes_over_does_not_answer_while_slack_does_not_say_what_is_shown_already(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old process ended between its message and the note of it."""
+    monkeypatch.setattr(questions, "LEASE", timedelta(seconds=1))
+    monkeypatch.setattr(questions, "ON_ITS_WAY", timedelta())
+    monkeypatch.setattr(handover, "EVERY", 0.2)
+    monkeypatch.setattr(StoreBook, "shown", _not_noted)
+    well = Scripted()
+    async with running_slack() as slack, open_store(url) as store:
+        await left_in_work(slack, store)
+        slack.faults.add(Fault(method="conversations.history", status=503, times=4))
+        async with replica(slack, store, well, "new"):
+            await slack.wait_for(answers, timeout=30)
+        assert len(slack.workspace.by_bot(scene.OPS)) == 1
+        assert len(slack.calls_of("conversations.history")) > 4
+
+
+async def _not_noted(_book: StoreBook, _question_id: str, _message_ts: str) -> bool:
+    return True
 
 
 async def test_a_question_that_is_given_up_does_not_look_as_if_somebody_were_at_work(

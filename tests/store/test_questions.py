@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from bot.store import Store, answers, questions
-from bot.store.questions import ATTEMPTS, LEASE, TOO_OLD, Question
+from bot.store.questions import ATTEMPTS, LEASE, ON_ITS_WAY, TOO_OLD, Question
 from tests.store import noting
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -49,14 +49,25 @@ async def test_who_lost_a_question_can_neither_show_nor_end_it(store: Store) -> 
     (again,) = await questions.claim(store, "c", LATER + 2 * LEASE, most=10)
     assert again == Question(id="q-1", asked=b"why?", message_ts="17.2", attempts=3)
     assert await noting.finish(store, "q-1", "c", NOW)
+    assert await noting.finish(store, "q-1", "c", NOW), "and is told the same when it asks again"
     assert not await noting.finish(store, "q-1", "frozen", NOW), "another has answered it"
-    assert await noting.finish(store, "never written down", "frozen", NOW), "nobody else has it"
 
 
-async def test_what_is_let_go_is_taken_at_once(store: Store) -> None:
-    await noting.keep(store, asked(1), "a", NOW)
+async def test_of_two_who_could_not_write_a_question_down_the_first_to_end_it_has_it(store: Store) -> None:
+    assert await noting.finish(store, "never written down", "a", NOW)
+    assert not await noting.finish(store, "never written down", "b", NOW)
+    assert await noting.finish(store, "never written down", "a", NOW)
+    assert not await noting.keep(store, Question(id="never written down", asked=b"why?"), "c", NOW), "it came once more"
+
+
+async def test_what_is_let_go_is_taken_at_once_or_when_its_message_must_have_arrived(store: Store) -> None:
+    for number in (1, 2):
+        await noting.keep(store, asked(number), "a", NOW)
+    await noting.shown(store, "q-1", "a", "17.1", NOW)
     await questions.release(store, "a", NOW)
     assert await claimed(store, "b", NOW) == {"q-1"}
+    assert await claimed(store, "b", NOW + ON_ITS_WAY) == set()
+    assert await claimed(store, "b", NOW + ON_ITS_WAY + timedelta(seconds=1)) == {"q-2"}
 
 
 async def test_replicas_that_claim_together_share_and_never_take_the_same(store: Store) -> None:
