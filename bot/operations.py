@@ -56,8 +56,8 @@ async def store_check(store: Store) -> Check:
     """Whether the store answers now."""
     why = ""
     try:
-        async with asyncio.timeout(_STORE_SECONDS), store.reading() as connection:
-            await connection.execute(sqlalchemy.text("SELECT 1"))
+        async with asyncio.timeout(_STORE_SECONDS):
+            await store.read(lambda connection: connection.execute(sqlalchemy.text("SELECT 1")).scalar())
     except TimeoutError:
         why = f"silent for {_STORE_SECONDS:.0f} s"
     except StoreUnavailable:

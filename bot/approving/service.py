@@ -89,7 +89,7 @@ class Service:
 
         async def shown(ask: Ask, _asker: Asker) -> Shown | Failed:
             try:
-                entries = [entry async for entry in ledger.audit(self.desk.store, last=SHOWN_ENTRIES)]
+                entries = await ledger.audit(self.desk.store, last=SHOWN_ENTRIES)
             except StoreUnavailable:
                 return Failed(code="approvals.store-down")
             return Shown(message=audit_message(entries, playbooks.phrases(ask.language)), discreet=True)

@@ -89,7 +89,7 @@ def _verified(entries: list[AuditEntry]) -> int:
 
 async def _entries(url: str, since: datetime | None) -> list[AuditEntry]:
     async with open_store(url) as store:
-        return [entry async for entry in audit(store, since=since)]
+        return await audit(store, since=since)
 
 
 def _moment(text: str) -> datetime:

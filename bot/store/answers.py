@@ -5,7 +5,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from bot.store.database import Store, insert_into
+from bot.store.database import insert_into, reads, writes
 from bot.store.tables import METADATA, Moment
 
 KEPT: Final = timedelta(days=7)
@@ -19,22 +19,22 @@ ANSWERS: Final = sa.Table(
 )
 
 
-async def keep_answer(store: Store, answer_id: str, rendered: bytes, now: datetime) -> None:
+@writes
+def keep_answer(connection: sa.Connection, answer_id: str, rendered: bytes, now: datetime) -> None:
     """Keeps an answer."""
     row = {"id": answer_id, "rendered": rendered, "made_at": now}
-    async with store.writing() as connection:
-        await connection.execute(insert_into(store, ANSWERS).values(row).on_conflict_do_nothing())
+    connection.execute(insert_into(connection, ANSWERS).values(row).on_conflict_do_nothing())
 
 
-async def kept_answer(store: Store, answer_id: str) -> bytes | None:
+@reads
+def kept_answer(connection: sa.Connection, answer_id: str) -> bytes | None:
     """An answer, or None when it was never there or is forgotten."""
-    async with store.reading() as connection:
-        found = await connection.execute(sa.select(ANSWERS.c.rendered).where(ANSWERS.c.id == answer_id))
-        rendered: bytes | None = found.scalar_one_or_none()
-        return rendered
+    found = connection.execute(sa.select(ANSWERS.c.rendered).where(ANSWERS.c.id == answer_id))
+    rendered: bytes | None = found.scalar_one_or_none()
+    return rendered
 
 
-async def forget_answers(store: Store, now: datetime) -> int:
+@writes
+def forget_answers(connection: sa.Connection, now: datetime) -> int:
     """Drops what is older than KEPT; how many that were."""
-    async with store.writing() as connection:
-        return (await connection.execute(sa.delete(ANSWERS).where(ANSWERS.c.made_at < now - KEPT))).rowcount
+    return connection.execute(sa.delete(ANSWERS).where(ANSWERS.c.made_at < now - KEPT)).rowcount

@@ -30,7 +30,9 @@ class SharedClock:
         """Asks the database. Raises StoreUnavailable."""
         if self._store.kind != "postgresql":
             return
-        async with self._store.reading() as connection:
-            began = self._steady()
-            told: datetime = (await connection.execute(sa.select(sa.func.clock_timestamp()))).scalar_one()
-            self._agreed = told, (began + self._steady()) / 2
+        self._agreed = await self._store.read(self._agree)
+
+    def _agree(self, connection: sa.Connection) -> tuple[datetime, float]:
+        began = self._steady()
+        told: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return told, (began + self._steady()) / 2

@@ -1,23 +1,26 @@
 """Opens the database and brings it to the newest shape; hands out transactions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from functools import wraps
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
-import sqlalchemy
+import sqlalchemy as sa
 from sqlalchemy import event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.store.migrations import upgrade
 
+P = ParamSpec("P")
 T = TypeVar("T")
-DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+AnyEngine: TypeAlias = AsyncEngine | sa.Engine
+DRIVERS: Final = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 """The drivers that this bot comes with, by the scheme that people write."""
 BUSY_MILLISECONDS: Final = 10_000
 """How long SQLite waits for another writer of the same file."""
@@ -29,83 +32,101 @@ class StoreUnavailable(Exception):  # noqa: N818 (reads as what is the case)
 
 
 class Store:
-    """An open database. Rows are read and written inside `reading()` and `writing()`."""
+    """An open database. What reads or writes is a plain function of a connection (see `reads` and `writes`) and is done whole.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    On SQLite it is one errand to a thread: there and back for each statement takes ten times as long while the event loop is
+    busy.
+    """
+
+    def __init__(self, engine: AnyEngine) -> None:
         self._engine = engine
-        # SQLite's own waiting is a lottery, which some of many writers lose for as long as BUSY_MILLISECONDS
-        self._turn: AbstractAsyncContextManager[object] = asyncio.Lock() if self.kind == "sqlite" else nullcontext()
-        self._line: AbstractAsyncContextManager[object] = asyncio.Lock() if self.kind == "sqlite" else nullcontext()
-        self._errands: _Errands | None = None
+        self._reader, self._writer = (ThreadPoolExecutor(1, f"store-{name}") for name in ("reader", "writer"))
+        self._line = asyncio.Lock()
 
     @property
     def kind(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read on. Raises StoreUnavailable where the database does not answer."""
+    async def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """What `work` makes of a connection to read on. Raises StoreUnavailable where the database does not answer."""
         with _spoken():
-            async with self._engine.connect() as connection:
-                yield connection
-
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction: all of it is kept when the block ends, none of it when it raises. Raises StoreUnavailable.
-
-        On SQLite it holds the file's one write lock from its beginning, so what it reads stays true until it ends; writers
-        of this process wait for it in the order in which they came.
-        """
-        with _spoken():
-            async with self._line, self._turn, self._engine.execution_options(writing=True).begin() as connection:
-                yield connection
-
-    async def write_at_once(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
-        """A short transaction that somebody waits for with an acknowledgement: `work` is done whole, before all that stand in
-        line for `writing()`. On SQLite it is one errand to a thread; there and back for each statement takes ten times as
-        long while the event loop is busy. Raises StoreUnavailable.
-        """
-        with _spoken():
-            if self.kind != "sqlite":
-                async with self._engine.begin() as connection:
+            if isinstance(self._engine, AsyncEngine):
+                async with self._engine.connect() as connection:
                     return await connection.run_sync(work)
-            self._errands = self._errands or _Errands(self._engine.url)
-            async with self._turn:
-                return await self._errands.do(work)
+            return await self._errand(self._reader, self._engine.connect, work)
+
+    async def write(self, work: Callable[[sa.Connection], T], *, promptly: bool = False) -> T:
+        """What `work` makes of a transaction: all of it is kept when it returns, none of it when it raises. `promptly`: somebody
+        waits for it with an acknowledgement, so that it goes before all others. Raises StoreUnavailable.
+
+        On SQLite it holds the file's one write lock from its beginning, so that what it reads stays true until it ends.
+        """
+        with _spoken():
+            engine = self._engine.execution_options(writing=True)
+            if isinstance(engine, AsyncEngine):
+                async with engine.begin() as connection:
+                    return await connection.run_sync(work)
+            async with nullcontext() if promptly else self._line:
+                return await self._errand(self._writer, engine.begin, work)
+
+    async def _errand(
+        self,
+        thread: Executor,
+        connected: Callable[[], AbstractContextManager[sa.Connection]],
+        work: Callable[[sa.Connection], T],
+    ) -> T:
+        def whole() -> T:
+            with connected() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(thread, whole)
 
     async def close(self) -> None:
-        """Ends every connection."""
-        if self._errands is not None:
-            await self._errands.close()
-        await self._engine.dispose()
+        """Ends every connection, when what is under way is done."""
+        if isinstance(self._engine, AsyncEngine):
+            await self._engine.dispose()
+        else:
+            for thread in (self._reader, self._writer):
+                await asyncio.to_thread(thread.shutdown)
+            self._engine.dispose()
 
 
-class _Errands:
-    """A thread with a connection of its own to the same SQLite file."""
+def reads(work: Callable[Concatenate[sa.Connection, P], T]) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """Makes of a function of a connection one of a store that reads."""
 
-    def __init__(self, url: URL) -> None:
-        self._engine = sqlalchemy.create_engine(url.set(drivername="sqlite+pysqlite"))
-        _as_one_writer(self._engine)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+    @wraps(work)
+    async def done(store: Store, /, *given: P.args, **named: P.kwargs) -> T:
+        return await store.read(lambda connection: work(connection, *given, **named))
 
-    async def do(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
-        """The work in a transaction."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._whole, work)
-
-    def _whole(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
-        with self._engine.execution_options(writing=True).begin() as connection:
-            return work(connection)
-
-    async def close(self) -> None:
-        """Ends the connection and the thread."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
-        self._thread.shutdown(wait=False)
+    return done
 
 
-def insert_into(store: Store, table: sqlalchemy.Table) -> sqlite.Insert | postgresql.Insert:
+def writes(work: Callable[Concatenate[sa.Connection, P], T]) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """Makes of a function of a connection one of a store: a transaction."""
+
+    @wraps(work)
+    async def done(store: Store, /, *given: P.args, **named: P.kwargs) -> T:
+        return await store.write(lambda connection: work(connection, *given, **named))
+
+    return done
+
+
+def writes_promptly(
+    work: Callable[Concatenate[sa.Connection, P], T],
+) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """As `writes`, for what somebody waits for with an acknowledgement."""
+
+    @wraps(work)
+    async def done(store: Store, /, *given: P.args, **named: P.kwargs) -> T:
+        return await store.write(lambda connection: work(connection, *given, **named), promptly=True)
+
+    return done
+
+
+def insert_into(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT in the database's own dialect, which both can say `on_conflict_do_nothing()` on."""
-    return sqlite.insert(table) if store.kind == "sqlite" else postgresql.insert(table)
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 class _spoken:  # noqa: N801 (a context manager that reads as a word)
@@ -114,22 +135,21 @@ class _spoken:  # noqa: N801 (a context manager that reads as a word)
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DBAPIError) and not isinstance(error, sqlalchemy.exc.IntegrityError):
+        if isinstance(error, DBAPIError) and not isinstance(error, sa.exc.IntegrityError):
             raise StoreUnavailable(_first_line(error.orig or error)) from error
-        if isinstance(error, OSError | sqlalchemy.exc.TimeoutError):
+        if isinstance(error, OSError | sa.exc.TimeoutError):
             raise StoreUnavailable(_first_line(error)) from error
 
 
 @asynccontextmanager
 async def open_store(url: str) -> AsyncIterator[Store]:
     """The store at `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`, migrated. Raises StoreUnavailable."""
-    engine = _engine(database_url(url))
-    store = Store(engine)
+    store = Store(_engine(database_url(url)))
     try:
         try:
             async with asyncio.timeout(CONNECT_SECONDS * 6):
-                await upgrade(engine)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+                await store.write(upgrade)
+        except (SQLAlchemyError, OSError, TimeoutError, StoreUnavailable) as error:
             raise StoreUnavailable(f"{shown(url)}: {_first_line(getattr(error, 'orig', None) or error)}") from error
         yield store
     finally:
@@ -156,17 +176,17 @@ def shown(url: str) -> str:
         return "the store's URL"
 
 
-def _engine(url: URL) -> AsyncEngine:
+def _engine(url: URL) -> AnyEngine:
     if url.drivername == DRIVERS["postgresql"]:
         return create_async_engine(url, pool_size=5, max_overflow=5, pool_pre_ping=True, pool_timeout=CONNECT_SECONDS)
-    if url.database and url.database != ":memory:":
+    if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url)
-    _as_one_writer(engine.sync_engine)
+    engine = sa.create_engine(url)
+    _as_one_writer(engine)
     return engine
 
 
-def _as_one_writer(engine: sqlalchemy.Engine) -> None:
+def _as_one_writer(engine: sa.Engine) -> None:
     """SQLite with a write-ahead log, full durability, and transactions that take the write lock when they begin.
 
     Source: SQLAlchemy 2.1, dialects/sqlite, "Serializable isolation / Savepoints / Transactional DDL".
@@ -181,7 +201,7 @@ def _as_one_writer(engine: sqlalchemy.Engine) -> None:
         cursor.close()
 
     @event.listens_for(engine, "begin")
-    def on_begin(connection: sqlalchemy.Connection) -> None:
+    def on_begin(connection: sa.Connection) -> None:
         writing = connection.get_execution_options().get("writing", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 

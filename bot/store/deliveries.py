@@ -1,12 +1,12 @@
 """Which deliveries were taken already, across restarts and replicas. Slack delivers at least once; replies go out once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
 
-from bot.store.database import Store, insert_into
+from bot.store.database import insert_into, writes, writes_promptly
 from bot.store.tables import METADATA, Moment
 
 KEPT: Final = timedelta(days=2)
@@ -21,21 +21,21 @@ DELIVERIES: Final = sa.Table(
 )
 
 
-async def first_time(store: Store, key: str, now: datetime) -> bool:
+@writes_promptly
+def first_time(connection: sa.Connection, key: str, now: datetime) -> bool:
     """Claims a delivery: True for exactly one caller of all replicas. `key`: at most 255 characters."""
-    claims = claims_of(store, (key,), now)
-    return await store.write_at_once(lambda connection: bool(connection.execute(claims).scalars().all()))
+    return bool(claimed(connection, (key,), now))
 
 
-def claims_of(store: Store, keys: Iterable[str], now: datetime, owner: str = "") -> sa.sql.dml.ReturningInsert[str]:
+def claimed(connection: sa.Connection, keys: Iterable[str], now: datetime, owner: str = "") -> Collection[str]:
     """Claims all of the keys that nobody claimed before, and returns these."""
     rows = [{"key": key, "seen_at": now, "owner": owner} for key in dict.fromkeys(keys)]
-    insert = insert_into(store, DELIVERIES).values(rows).on_conflict_do_nothing()
-    return insert.returning(DELIVERIES.c.key)
+    insert = insert_into(connection, DELIVERIES).on_conflict_do_nothing()
+    return connection.execute(insert.returning(DELIVERIES.c.key), rows).scalars().all()
 
 
-async def forget_old(store: Store, now: datetime) -> int:
+@writes
+def forget_old(connection: sa.Connection, now: datetime) -> int:
     """Drops what is older than KEPT; how many that were."""
-    async with store.writing() as connection:
-        old = sa.delete(DELIVERIES).where(DELIVERIES.c.seen_at < now - KEPT)
-        return (await connection.execute(old)).rowcount
+    old = sa.delete(DELIVERIES).where(DELIVERIES.c.seen_at < now - KEPT)
+    return connection.execute(old).rowcount

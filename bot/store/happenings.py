@@ -3,14 +3,14 @@ ends with its pods. Bounded in age and in number; what is kept twice is kept onc
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from bot.store.database import Store, insert_into
+from bot.store.database import Store, insert_into, reads, writes
 from bot.store.tables import METADATA, Moment
 
 KEPT: Final = timedelta(days=7)
@@ -76,13 +76,18 @@ async def keep(store: Store, cluster: str, happenings: Iterable[Happening]) -> i
     )
     kept = 0
     for start in range(0, len(rows), _BATCH):
-        async with store.writing() as connection:
-            insert = insert_into(store, HAPPENINGS).values(rows[start : start + _BATCH]).on_conflict_do_nothing()
-            kept += max((await connection.execute(insert)).rowcount, 0)
+        kept += await _keep(store, rows[start : start + _BATCH])
     return kept
 
 
-async def recall(store: Store, cluster: str, since: datetime, reason: str = "") -> tuple[Happening, ...]:
+@writes
+def _keep(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+    insert = insert_into(connection, HAPPENINGS).on_conflict_do_nothing()
+    return len(connection.execute(insert.returning(HAPPENINGS.c.key), rows).all())
+
+
+@reads
+def recall(connection: sa.Connection, cluster: str, since: datetime, reason: str = "") -> tuple[Happening, ...]:
     """What happened in a cluster since then, oldest first; of one reason alone where one is named."""
     table = HAPPENINGS.c
     wanted = (
@@ -90,8 +95,7 @@ async def recall(store: Store, cluster: str, since: datetime, reason: str = "") 
     )
     if reason:
         wanted = wanted.where(table.reason == reason)
-    async with store.reading() as connection:
-        rows = (await connection.execute(wanted.limit(MOST))).all()
+    rows = connection.execute(wanted.limit(MOST)).all()
     return tuple(
         Happening(
             at=row.happened_at,
@@ -106,12 +110,12 @@ async def recall(store: Store, cluster: str, since: datetime, reason: str = "") 
     )
 
 
-async def forget(store: Store, cluster: str, now: datetime) -> int:
+@writes
+def forget(connection: sa.Connection, cluster: str, now: datetime) -> int:
     """Drops what is older than KEPT, and the oldest beyond MOST; how many that were."""
     table = HAPPENINGS.c
     newest = sa.select(table.happened_at).where(table.cluster == cluster).order_by(table.happened_at.desc())
-    async with store.writing() as connection:
-        edge = (await connection.execute(newest.offset(MOST - 1).limit(1))).scalar_one_or_none()
-        oldest = max(edge, now - KEPT) if edge else now - KEPT
-        old = sa.delete(HAPPENINGS).where(table.cluster == cluster, table.happened_at < oldest)
-        return (await connection.execute(old)).rowcount
+    edge = connection.execute(newest.offset(MOST - 1).limit(1)).scalar_one_or_none()
+    oldest = max(edge, now - KEPT) if edge else now - KEPT
+    old = sa.delete(HAPPENINGS).where(table.cluster == cluster, table.happened_at < oldest)
+    return connection.execute(old).rowcount

@@ -6,15 +6,14 @@ version that Slack has. What lags is sent, so a repeat while Slack is slow costs
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.store.database import Store, insert_into
+from bot.store.database import Store, insert_into, reads, writes, writes_promptly
 from bot.store.tables import METADATA, Moment
 from bot.telemetry.measures import count
 
@@ -124,70 +123,68 @@ class Fold:
 
 async def put(store: Store, item: str, channel: str, body: Mapping[str, Any], now: datetime) -> bool:
     """Keeps an alert until it is dealt with; False where it was kept already (a redelivery, another replica)."""
-    insert = _arrival(store, item, channel, body, now)
-    new = await store.write_at_once(lambda connection: connection.execute(insert).rowcount == 1)
-    if new:
-        count("alerts", sender=body["alert"]["sender"])
-    return new
+    return await put_many(store, channel, {item: body}, now) == 1
 
 
 async def put_many(store: Store, channel: str, items: Mapping[str, Mapping[str, Any]], now: datetime) -> int:
     """Keeps many alerts at once, all or none; how many were new."""
-    new = []
-    async with store.writing() as connection:
-        for item, body in items.items():
-            if (await connection.execute(_arrival(store, item, channel, body, now))).rowcount:
-                new.append(body)
-    for body in new:
-        count("alerts", sender=body["alert"]["sender"])
+    new = await _put(store, channel, items, now)
+    for item in new:
+        count("alerts", sender=items[item]["alert"]["sender"])
     return len(new)
 
 
-def _arrival(store: Store, item: str, channel: str, body: Mapping[str, Any], now: datetime) -> sa.Insert:
-    """Keeps it where it was not kept yet."""
-    values = {"id": item, "channel": channel, "body": json.dumps(body), "received_at": now}
-    values |= {"taken_until": now, "attempts": 0, "done": False}
-    return insert_into(store, INBOX).values(**values).on_conflict_do_nothing()
+@writes_promptly
+def _put(
+    connection: sa.Connection, channel: str, items: Mapping[str, Mapping[str, Any]], now: datetime
+) -> Collection[str]:
+    """Those that are new."""
+    as_yet = {"channel": channel, "received_at": now, "taken_until": now, "attempts": 0, "done": False}
+    rows = [{"id": item, "body": json.dumps(body), **as_yet} for item, body in items.items()]
+    if not rows:
+        return ()
+    insert = insert_into(connection, INBOX).on_conflict_do_nothing()
+    return connection.execute(insert.returning(INBOX.c.id), rows).scalars().all()
 
 
-async def take(store: Store, now: datetime, seconds: float, most: int = 500) -> list[Waiting]:
+@writes
+def take(connection: sa.Connection, now: datetime, seconds: float, most: int = 500) -> list[Waiting]:
     """Takes what waits, the oldest first, for so long; who dies with it loses it to the next."""
     free = sa.and_(INBOX.c.done.is_(sa.false()), INBOX.c.taken_until <= now)
-    async with store.writing() as connection:
-        query = sa.select(INBOX).where(free).order_by(INBOX.c.received_at, INBOX.c.id).limit(most)
-        rows = (await connection.execute(query.with_for_update(skip_locked=True))).all()
-        ids = [row.id for row in rows]
-        if ids:
-            until = {"taken_until": now + timedelta(seconds=seconds), "attempts": INBOX.c.attempts + 1}
-            await connection.execute(sa.update(INBOX).where(INBOX.c.id.in_(ids)).values(**until))
+    query = sa.select(INBOX).where(free).order_by(INBOX.c.received_at, INBOX.c.id).limit(most)
+    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    ids = [row.id for row in rows]
+    if ids:
+        until = {"taken_until": now + timedelta(seconds=seconds), "attempts": INBOX.c.attempts + 1}
+        connection.execute(sa.update(INBOX).where(INBOX.c.id.in_(ids)).values(**until))
     return [
         Waiting(id=r.id, channel=r.channel, body=json.loads(r.body), received_at=r.received_at, attempts=r.attempts + 1)
         for r in rows
     ]
 
 
-async def settle(store: Store, ids: Sequence[str]) -> None:
+@writes
+def settle(connection: sa.Connection, ids: Sequence[str]) -> None:
     """Deals with alerts that change no incident."""
-    async with store.writing() as connection:
-        await _settle(connection, ids)
+    _settle(connection, ids)
 
 
-async def put_back(store: Store, ids: Sequence[str], until: datetime) -> None:
+@writes
+def put_back(connection: sa.Connection, ids: Sequence[str], until: datetime) -> None:
     """Lets alerts wait until then."""
-    async with store.writing() as connection:
-        await connection.execute(sa.update(INBOX).where(INBOX.c.id.in_(ids)).values(taken_until=until))
+    connection.execute(sa.update(INBOX).where(INBOX.c.id.in_(ids)).values(taken_until=until))
 
 
-async def hold(store: Store, ids: Sequence[str], until: datetime) -> None:
+@writes
+def hold(connection: sa.Connection, ids: Sequence[str], until: datetime) -> None:
     """Keeps taken alerts until then; those that were dealt with or put back meanwhile stay as they are."""
     mine = sa.and_(INBOX.c.id.in_(ids), INBOX.c.done.is_(sa.false()), INBOX.c.taken_until < until)
-    async with store.writing() as connection:
-        await connection.execute(sa.update(INBOX).where(mine).values(taken_until=until))
+    connection.execute(sa.update(INBOX).where(mine).values(taken_until=until))
 
 
-async def _settle(connection: AsyncConnection, ids: Sequence[str]) -> None:
+def _settle(connection: sa.Connection, ids: Sequence[str]) -> None:
     if ids:
-        await connection.execute(sa.update(INBOX).where(INBOX.c.id.in_(ids)).values(done=True))
+        connection.execute(sa.update(INBOX).where(INBOX.c.id.in_(ids)).values(done=True))
 
 
 # -- incidents -----------------------------------------------------------------------------------------------------
@@ -203,54 +200,55 @@ class Change:
         self.state = incident.state
 
 
-async def fold(store: Store, change: Fold, now: datetime, decide: Any) -> Incident:  # noqa: ANN401 (a plain function)
+@writes
+def fold(connection: sa.Connection, change: Fold, now: datetime, decide: Any) -> Incident:  # noqa: ANN401 (a plain function)
     """Finds or opens the incident, lets `decide(Change)` change it, and settles the alerts: all or nothing."""
-    async with store.writing() as connection:
-        await _open(store, connection, change, now)
-        query = sa.select(INCIDENTS).where(
-            INCIDENTS.c.channel == change.channel, INCIDENTS.c.key == change.key, INCIDENTS.c.state == OPEN
-        )
-        row = (await connection.execute(query.with_for_update())).one()
-        found = Change(_incident(row), new=row.version == 0)
-        await _alerts(store, connection, change, row.id, now)
-        decide(found)
-        await _write(connection, found, now)
-        await _settle(connection, change.done)
+    _open(connection, change, now)
+    query = sa.select(INCIDENTS).where(
+        INCIDENTS.c.channel == change.channel, INCIDENTS.c.key == change.key, INCIDENTS.c.state == OPEN
+    )
+    row = connection.execute(query.with_for_update()).one()
+    found = Change(_incident(row), new=row.version == 0)
+    _alerts(connection, change, row.id, now)
+    decide(found)
+    _write(connection, found, now)
+    _settle(connection, change.done)
     return found.incident
 
 
-async def end(store: Store, incident: str, now: datetime, decide: Any, done: Sequence[str] = ()) -> None:  # noqa: ANN401
+@writes
+def end(connection: sa.Connection, incident: str, now: datetime, decide: Any, done: Sequence[str] = ()) -> None:  # noqa: ANN401
     """Changes an open incident by its id (a resolved alert, pods that run); nothing where it is over already."""
-    async with store.writing() as connection:
-        query = sa.select(INCIDENTS).where(INCIDENTS.c.id == incident, INCIDENTS.c.state == OPEN)
-        row = (await connection.execute(query.with_for_update())).one_or_none()
-        if row is not None:
-            found = Change(_incident(row), new=False)
-            decide(found)
-            await _write(connection, found, now)
-        await _settle(connection, done)
+    query = sa.select(INCIDENTS).where(INCIDENTS.c.id == incident, INCIDENTS.c.state == OPEN)
+    row = connection.execute(query.with_for_update()).one_or_none()
+    if row is not None:
+        found = Change(_incident(row), new=False)
+        decide(found)
+        _write(connection, found, now)
+    _settle(connection, done)
 
 
-async def resolve(store: Store, channel: str, fingerprint: str, now: datetime) -> tuple[str, int]:
+@writes
+def resolve(connection: sa.Connection, channel: str, fingerprint: str, now: datetime) -> tuple[str, int]:
     """Marks an alert as resolved: its incident's id ("" where none is known) and how many of it still fire."""
-    async with store.writing() as connection:
-        where = sa.and_(ALERTS.c.channel == channel, ALERTS.c.fingerprint == fingerprint)
-        incident = (await connection.execute(sa.select(ALERTS.c.incident).where(where))).scalar_one_or_none()
-        if incident is None:
-            return "", 0
-        await connection.execute(sa.update(ALERTS).where(where).values(firing=False, at=now))
-        still = sa.select(sa.func.count()).where(ALERTS.c.incident == incident, ALERTS.c.firing.is_(sa.true()))
-        return incident, int((await connection.execute(still)).scalar_one())
+    where = sa.and_(ALERTS.c.channel == channel, ALERTS.c.fingerprint == fingerprint)
+    incident = connection.execute(sa.select(ALERTS.c.incident).where(where)).scalar_one_or_none()
+    if incident is None:
+        return "", 0
+    connection.execute(sa.update(ALERTS).where(where).values(firing=False, at=now))
+    still = sa.select(sa.func.count()).where(ALERTS.c.incident == incident, ALERTS.c.firing.is_(sa.true()))
+    return incident, int(connection.execute(still).scalar_one())
 
 
-async def is_firing(store: Store, channel: str, fingerprint: str) -> bool:
+@reads
+def is_firing(connection: sa.Connection, channel: str, fingerprint: str) -> bool:
     """Whether this alert is known to fire, so that an edit of its message says nothing new."""
     query = sa.select(ALERTS.c.firing).where(ALERTS.c.channel == channel, ALERTS.c.fingerprint == fingerprint)
-    async with store.reading() as connection:
-        return bool((await connection.execute(query)).scalar_one_or_none())
+    return bool(connection.execute(query).scalar_one_or_none())
 
 
-async def known(store: Store, channel: str, prefix: str) -> Incident | None:
+@reads
+def known(connection: sa.Connection, channel: str, prefix: str) -> Incident | None:
     """The newest open incident of a channel whose key begins so."""
     query = (
         sa.select(INCIDENTS)
@@ -261,19 +259,18 @@ async def known(store: Store, channel: str, prefix: str) -> Incident | None:
         )
         .order_by(INCIDENTS.c.changed_at.desc())
     )
-    async with store.reading() as connection:
-        row = (await connection.execute(query.limit(1))).one_or_none()
+    row = connection.execute(query.limit(1)).one_or_none()
     return _incident(row) if row else None
 
 
-async def still_open(store: Store) -> list[Incident]:
+@reads
+def still_open(connection: sa.Connection) -> list[Incident]:
     """Every open incident, the oldest first."""
     query = sa.select(INCIDENTS).where(INCIDENTS.c.state == OPEN).order_by(INCIDENTS.c.opened_at)
-    async with store.reading() as connection:
-        return [_incident(row) for row in await connection.execute(query)]
+    return [_incident(row) for row in connection.execute(query)]
 
 
-async def _open(store: Store, connection: AsyncConnection, change: Fold, now: datetime) -> None:
+def _open(connection: sa.Connection, change: Fold, now: datetime) -> None:
     values: dict[str, Any] = {
         "id": secrets.token_hex(12),
         "channel": change.channel,
@@ -282,10 +279,10 @@ async def _open(store: Store, connection: AsyncConnection, change: Fold, now: da
     }
     values |= {"state": OPEN, "body": "{}", "wanted": "{}", "version": 0, "shown": 0, "message_ts": ""}
     values |= {"not_before": now, "opened_at": now, "changed_at": now}
-    await connection.execute(insert_into(store, INCIDENTS).values(**values).on_conflict_do_nothing())
+    connection.execute(insert_into(connection, INCIDENTS).values(**values).on_conflict_do_nothing())
 
 
-async def _alerts(store: Store, connection: AsyncConnection, change: Fold, incident: str, now: datetime) -> None:
+def _alerts(connection: sa.Connection, change: Fold, incident: str, now: datetime) -> None:
     for fingerprint in change.fingerprints:
         values = {
             "channel": change.channel,
@@ -294,18 +291,18 @@ async def _alerts(store: Store, connection: AsyncConnection, change: Fold, incid
             "firing": True,
             "at": now,
         }
-        insert = insert_into(store, ALERTS).values(**values)
+        insert = insert_into(connection, ALERTS).values(**values)
         update = insert.on_conflict_do_update(
             index_elements=["channel", "fingerprint"], set_={"incident": incident, "firing": True, "at": now}
         )
-        await connection.execute(update)
+        connection.execute(update)
 
 
-async def _write(connection: AsyncConnection, found: Change, now: datetime) -> None:
+def _write(connection: sa.Connection, found: Change, now: datetime) -> None:
     values: dict[str, Any] = {"body": json.dumps(found.body), "state": found.state, "changed_at": now}
     if found.wanted is not None and found.wanted != found.incident.wanted:
         values |= {"wanted": json.dumps(found.wanted), "version": INCIDENTS.c.version + 1}
-    await connection.execute(sa.update(INCIDENTS).where(INCIDENTS.c.id == found.incident.id).values(**values))
+    connection.execute(sa.update(INCIDENTS).where(INCIDENTS.c.id == found.incident.id).values(**values))
 
 
 def _incident(row: Any) -> Incident:  # noqa: ANN401 (a row)
@@ -326,10 +323,10 @@ def _incident(row: Any) -> Incident:  # noqa: ANN401 (a row)
     )
 
 
-async def forget_old(store: Store, now: datetime) -> None:
+@writes
+def forget_old(connection: sa.Connection, now: datetime) -> None:
     """Drops what is over and older than KEPT."""
-    async with store.writing() as connection:
-        await connection.execute(sa.delete(INBOX).where(INBOX.c.done.is_(sa.true()), INBOX.c.received_at < now - KEPT))
-        await connection.execute(sa.delete(ALERTS).where(ALERTS.c.at < now - KEPT))
-        over = sa.and_(INCIDENTS.c.state == ENDED, INCIDENTS.c.changed_at < now - KEPT)
-        await connection.execute(sa.delete(INCIDENTS).where(over))
+    connection.execute(sa.delete(INBOX).where(INBOX.c.done.is_(sa.true()), INBOX.c.received_at < now - KEPT))
+    connection.execute(sa.delete(ALERTS).where(ALERTS.c.at < now - KEPT))
+    over = sa.and_(INCIDENTS.c.state == ENDED, INCIDENTS.c.changed_at < now - KEPT)
+    connection.execute(sa.delete(INCIDENTS).where(over))

@@ -5,7 +5,7 @@ transaction. A lease says which replica is at work on a row; when it dies, the l
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,12 +13,11 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model.diagnosis import Json
 from bot.model.objects import ObjectRef
 from bot.model.proposals import Alteration, Attempt, AuditEntry, Place, Proposal, Purpose, State
-from bot.store.database import Store
+from bot.store.database import Store, reads, writes
 from bot.store.tables import METADATA, Moment
 from bot.telemetry.measures import count
 
@@ -115,20 +114,20 @@ KEPT_OFFERS: Final = timedelta(days=30)
 """Nobody proposes from an older answer: its button says so."""
 
 
-async def keep_offers(store: Store, offers: Sequence[Offer], now: datetime) -> None:
+@writes
+def keep_offers(connection: sa.Connection, offers: Sequence[Offer], now: datetime) -> None:
     """Remembers what the buttons of an answer mean, and forgets what is older than KEPT_OFFERS."""
     if not offers:
         return
     rows = [{**msgspec.to_builtins(offer), "created_at": now} for offer in offers]
-    async with store.writing() as connection:
-        await connection.execute(sa.delete(OFFERS).where(OFFERS.c.created_at < now - KEPT_OFFERS))
-        await connection.execute(sa.insert(OFFERS), rows)
+    connection.execute(sa.delete(OFFERS).where(OFFERS.c.created_at < now - KEPT_OFFERS))
+    connection.execute(sa.insert(OFFERS), rows)
 
 
-async def find_offer(store: Store, token: str) -> Offer | None:
+@reads
+def find_offer(connection: sa.Connection, token: str) -> Offer | None:
     """What a button means; None for a token that nobody gave out."""
-    async with store.reading() as connection:
-        row = (await connection.execute(sa.select(OFFERS).where(OFFERS.c.token == token))).mappings().first()
+    row = connection.execute(sa.select(OFFERS).where(OFFERS.c.token == token)).mappings().first()
     return Offer(**{name: row[name] for name in Offer.__slots__}) if row else None
 
 
@@ -137,16 +136,20 @@ async def find_offer(store: Store, token: str) -> Offer | None:
 
 async def create(store: Store, proposal: Proposal, told: Told) -> None:
     """Writes a new proposal and its first audit entry."""
-    async with store.writing() as connection:
-        await connection.execute(sa.insert(PROPOSALS).values(**_row(proposal), lease_by="", lease_until=None))
-        await _audit(connection, proposal.id, proposal.state, told)
+    await _create(store, proposal, told)
     count("approvals", outcome=proposal.state)
 
 
-async def find(store: Store, proposal: str) -> Proposal | None:
+@writes
+def _create(connection: sa.Connection, proposal: Proposal, told: Told) -> None:
+    connection.execute(sa.insert(PROPOSALS).values(**_row(proposal), lease_by="", lease_until=None))
+    _audit(connection, proposal.id, proposal.state, told)
+
+
+@reads
+def find(connection: sa.Connection, proposal: str) -> Proposal | None:
     """A proposal by its id."""
-    async with store.reading() as connection:
-        return await _found(connection, proposal)
+    return _found(connection, proposal)
 
 
 async def move(
@@ -163,16 +166,8 @@ async def move(
     if by:
         where.append(PROPOSALS.c.lease_by == by)
     try:
-        async with store.writing() as connection:
-            values = {name: value for name, value in _row(to).items() if name != "place"}
-            changed = await connection.execute(sa.update(PROPOSALS).where(*where).values(**values))
-            if changed.rowcount != 1:
-                return False
-            await _audit(connection, to.id, to.state, told)
-            if parent is not None:
-                above = sa.update(PROPOSALS).where(PROPOSALS.c.id == to.parent).values(state=parent)
-                await connection.execute(above)
-                await _audit(connection, to.parent, parent, told)
+        if not await _moved(store, where, to, told, parent):
+            return False
     except IntegrityError:
         return False
     for state in (to.state if to.state is not seen.state else None, parent):
@@ -181,8 +176,23 @@ async def move(
     return True
 
 
-async def amend(
-    store: Store, proposal: str, *, place: Place | None = None, facts: Mapping[str, Json] | None = None
+@writes
+def _moved(
+    connection: sa.Connection, where: Sequence[sa.ColumnElement[bool]], to: Proposal, told: Told, parent: State | None
+) -> bool:
+    values = {name: value for name, value in _row(to).items() if name != "place"}
+    if connection.execute(sa.update(PROPOSALS).where(*where).values(**values)).rowcount != 1:
+        return False
+    _audit(connection, to.id, to.state, told)
+    if parent is not None:
+        connection.execute(sa.update(PROPOSALS).where(PROPOSALS.c.id == to.parent).values(state=parent))
+        _audit(connection, to.parent, parent, told)
+    return True
+
+
+@writes
+def amend(
+    connection: sa.Connection, proposal: str, *, place: Place | None = None, facts: Mapping[str, Json] | None = None
 ) -> None:
     """Changes what the message says or where it stands; no state, so no audit."""
     values: dict[str, str] = {}
@@ -190,80 +200,84 @@ async def amend(
         values["place"] = _json(place)
     if facts is not None:
         values["facts"] = _json(dict(facts))
-    async with store.writing() as connection:
-        await connection.execute(sa.update(PROPOSALS).where(PROPOSALS.c.id == proposal).values(**values))
+    connection.execute(sa.update(PROPOSALS).where(PROPOSALS.c.id == proposal).values(**values))
 
 
-async def note(store: Store, proposal: Proposal, told: Told) -> None:
+@writes
+def note(connection: sa.Connection, proposal: Proposal, told: Told) -> None:
     """An audit entry without a move: a refused click, an answer of the server's."""
-    async with store.writing() as connection:
-        locked = sa.update(PROPOSALS).where(PROPOSALS.c.id == proposal.id).values(id=proposal.id)
-        if (await connection.execute(locked)).rowcount:
-            await _audit(connection, proposal.id, proposal.state, told)
+    locked = sa.update(PROPOSALS).where(PROPOSALS.c.id == proposal.id).values(id=proposal.id)
+    if connection.execute(locked).rowcount:
+        _audit(connection, proposal.id, proposal.state, told)
 
 
-async def lease(store: Store, proposal: str, states: Collection[State], lease: Lease, now: datetime) -> Proposal | None:
+@writes
+def lease(
+    connection: sa.Connection, proposal: str, states: Collection[State], lease: Lease, now: datetime
+) -> Proposal | None:
     """Takes the row to work on it, if it is in one of the states and nobody else is at work. The row as it is now."""
     free = sa.or_(PROPOSALS.c.lease_until.is_(None), PROPOSALS.c.lease_until < now, PROPOSALS.c.lease_by == lease.by)
     taking = sa.update(PROPOSALS).where(PROPOSALS.c.id == proposal, PROPOSALS.c.state.in_(states), free)
-    async with store.writing() as connection:
-        taken = await connection.execute(taking.values(lease_by=lease.by, lease_until=lease.until))
-        return await _found(connection, proposal) if taken.rowcount == 1 else None
+    taken = connection.execute(taking.values(lease_by=lease.by, lease_until=lease.until))
+    return _found(connection, proposal) if taken.rowcount == 1 else None
 
 
-async def release(store: Store, proposal: str, by: str) -> None:
+@writes
+def release(connection: sa.Connection, proposal: str, by: str) -> None:
     """Gives the row back."""
     freed = sa.update(PROPOSALS).where(PROPOSALS.c.id == proposal, PROPOSALS.c.lease_by == by)
-    async with store.writing() as connection:
-        await connection.execute(freed.values(lease_by="", lease_until=None))
+    connection.execute(freed.values(lease_by="", lease_until=None))
 
 
-async def due(store: Store, states: Collection[State], now: datetime) -> list[str]:
+@reads
+def due(connection: sa.Connection, states: Collection[State], now: datetime) -> list[str]:
     """Proposals in these states that nobody is at work on, the oldest first."""
     free = sa.or_(PROPOSALS.c.lease_until.is_(None), PROPOSALS.c.lease_until < now)
     asked = sa.select(PROPOSALS.c.id).where(PROPOSALS.c.state.in_(states), free).order_by(PROPOSALS.c.created_at)
-    async with store.reading() as connection:
-        return [str(row[0]) for row in await connection.execute(asked)]
+    return [str(row[0]) for row in connection.execute(asked)]
 
 
-async def overdue(store: Store, states: Collection[State], now: datetime) -> list[str]:
+@reads
+def overdue(connection: sa.Connection, states: Collection[State], now: datetime) -> list[str]:
     """Proposals in these states whose time to be decided is over."""
     asked = sa.select(PROPOSALS.c.id).where(PROPOSALS.c.state.in_(states), PROPOSALS.c.expires_at <= now)
-    async with store.reading() as connection:
-        return [str(row[0]) for row in await connection.execute(asked)]
+    return [str(row[0]) for row in connection.execute(asked)]
 
 
-async def open_undo(store: Store, parent: str, states: Collection[State]) -> str | None:
+@reads
+def open_undo(connection: sa.Connection, parent: str, states: Collection[State]) -> str | None:
     """The undo of a proposal that is on its way already."""
     asked = sa.select(PROPOSALS.c.id).where(PROPOSALS.c.parent == parent, PROPOSALS.c.state.in_(states))
     asked = asked.where(PROPOSALS.c.purpose == Purpose.UNDO)
-    async with store.reading() as connection:
-        row = (await connection.execute(asked)).first()
+    row = connection.execute(asked).first()
     return str(row[0]) if row else None
 
 
 # -- the audit ---------------------------------------------------------------------------------------------------------
 
 
-async def audit(store: Store, *, since: datetime | None = None, last: int = 0) -> AsyncIterator[AuditEntry]:
+@reads
+def audit(connection: sa.Connection, *, since: datetime | None = None, last: int = 0) -> list[AuditEntry]:
     """The entries, oldest first; `last`: only so many of the newest."""
     order = (AUDIT.c.at, AUDIT.c.proposal, AUDIT.c.number)
     asked = sa.select(AUDIT)
     if since is not None:
         asked = asked.where(AUDIT.c.at >= since)
     asked = asked.order_by(*(c.desc() for c in order)).limit(last) if last else asked.order_by(*order)
-    async with store.reading() as connection:
-        rows = (await connection.execute(asked)).mappings().all()
-    for row in reversed(rows) if last else rows:
-        yield AuditEntry(**{**row, "detail": msgspec.json.decode(row["detail"])})
+    rows = connection.execute(asked).mappings().all()
+    return [_entry(row) for row in (reversed(rows) if last else rows)]
 
 
-async def history(store: Store, proposal: str) -> list[AuditEntry]:
+@reads
+def history(connection: sa.Connection, proposal: str) -> list[AuditEntry]:
     """One proposal's entries."""
     asked = sa.select(AUDIT).where(AUDIT.c.proposal == proposal).order_by(AUDIT.c.number)
-    async with store.reading() as connection:
-        rows = (await connection.execute(asked)).mappings().all()
-    return [AuditEntry(**{**row, "detail": msgspec.json.decode(row["detail"])}) for row in rows]
+    rows = connection.execute(asked).mappings().all()
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: sa.RowMapping) -> AuditEntry:
+    return AuditEntry(**{**row, "detail": msgspec.json.decode(row["detail"])})
 
 
 def chained(entries: Sequence[AuditEntry]) -> bool:
@@ -276,10 +290,10 @@ def chained(entries: Sequence[AuditEntry]) -> bool:
     return True
 
 
-async def _audit(connection: AsyncConnection, proposal: str, state: State, told: Told) -> None:
+def _audit(connection: sa.Connection, proposal: str, state: State, told: Told) -> None:
     """Appends an entry. The caller's transaction holds the proposal's row, so numbers are given one after the other."""
     newest = sa.select(AUDIT.c.number, AUDIT.c.digest).where(AUDIT.c.proposal == proposal)
-    last = (await connection.execute(newest.order_by(AUDIT.c.number.desc()).limit(1))).first()
+    last = connection.execute(newest.order_by(AUDIT.c.number.desc()).limit(1)).first()
     entry = AuditEntry(
         proposal=proposal,
         number=last[0] + 1 if last else 1,
@@ -291,7 +305,7 @@ async def _audit(connection: AsyncConnection, proposal: str, state: State, told:
     )
     row = {name: getattr(entry, name) for name in AuditEntry.__slots__}
     row |= {"detail": _json(entry.detail), "digest": _digest(last[1] if last else "", entry)}
-    await connection.execute(sa.insert(AUDIT).values(**row))
+    connection.execute(sa.insert(AUDIT).values(**row))
 
 
 def _digest(before: str, entry: AuditEntry) -> str:
@@ -332,8 +346,8 @@ def _row(proposal: Proposal) -> dict[str, Any]:
     }
 
 
-async def _found(connection: AsyncConnection, proposal: str) -> Proposal | None:
-    row = (await connection.execute(sa.select(PROPOSALS).where(PROPOSALS.c.id == proposal))).mappings().first()
+def _found(connection: sa.Connection, proposal: str) -> Proposal | None:
+    row = connection.execute(sa.select(PROPOSALS).where(PROPOSALS.c.id == proposal)).mappings().first()
     if row is None:
         return None
     body = msgspec.json.decode(row["body"])

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from bot.store.database import Store, insert_into
+from bot.store.database import insert_into, reads, writes
 from bot.store.incidents import CHANNELS, INCIDENTS, Incident, _incident
 
 LONG_AGO: Final = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
@@ -14,48 +14,53 @@ LEASE: Final = timedelta(seconds=15)
 """How long a replica may take to send one message; it gives up three seconds before."""
 
 
-async def due_channels(store: Store, now: datetime) -> list[str]:
+@reads
+def due_channels(connection: sa.Connection, now: datetime) -> list[str]:
     """The channels with something to send."""
     query = sa.select(INCIDENTS.c.channel).where(INCIDENTS.c.shown < INCIDENTS.c.version, INCIDENTS.c.not_before <= now)
-    async with store.reading() as connection:
-        return [row.channel for row in await connection.execute(query.distinct())]
+    return [row.channel for row in connection.execute(query.distinct())]
 
 
-async def take_turn(store: Store, channel: str, now: datetime) -> Incident | None:
+@writes
+def take_turn(connection: sa.Connection, channel: str, now: datetime) -> Incident | None:
     """Takes a channel's turn and its next message: posts before updates, what waits longest first. None: not yet, or nothing."""
-    async with store.writing() as connection:
-        new = {"channel": channel, "settings": "{}", "next_at": LONG_AGO}
-        await connection.execute(insert_into(store, CHANNELS).values(**new).on_conflict_do_nothing())
-        turn = sa.update(CHANNELS).where(CHANNELS.c.channel == channel, CHANNELS.c.next_at <= now)
-        if (await connection.execute(turn.values(next_at=now + LEASE))).rowcount != 1:
-            return None
-        query = (
-            sa.select(INCIDENTS)
-            .where(
-                INCIDENTS.c.channel == channel, INCIDENTS.c.shown < INCIDENTS.c.version, INCIDENTS.c.not_before <= now
-            )
-            .order_by(INCIDENTS.c.message_ts != "", INCIDENTS.c.not_before, INCIDENTS.c.opened_at, INCIDENTS.c.id)
-            .limit(1)
-        )
-        row = (await connection.execute(query)).one_or_none()
-        if row is None:
-            await connection.execute(sa.update(CHANNELS).where(CHANNELS.c.channel == channel).values(next_at=now))
-            return None
-        if not row.message_ts and row.posting_since is None:
-            await connection.execute(sa.update(INCIDENTS).where(INCIDENTS.c.id == row.id).values(posting_since=now))
-        return _incident(row)
+    new = {"channel": channel, "settings": "{}", "next_at": LONG_AGO}
+    connection.execute(insert_into(connection, CHANNELS).values(**new).on_conflict_do_nothing())
+    turn = sa.update(CHANNELS).where(CHANNELS.c.channel == channel, CHANNELS.c.next_at <= now)
+    if connection.execute(turn.values(next_at=now + LEASE)).rowcount != 1:
+        return None
+    query = (
+        sa.select(INCIDENTS)
+        .where(INCIDENTS.c.channel == channel, INCIDENTS.c.shown < INCIDENTS.c.version, INCIDENTS.c.not_before <= now)
+        .order_by(INCIDENTS.c.message_ts != "", INCIDENTS.c.not_before, INCIDENTS.c.opened_at, INCIDENTS.c.id)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        connection.execute(sa.update(CHANNELS).where(CHANNELS.c.channel == channel).values(next_at=now))
+        return None
+    if not row.message_ts and row.posting_since is None:
+        connection.execute(sa.update(INCIDENTS).where(INCIDENTS.c.id == row.id).values(posting_since=now))
+    return _incident(row)
 
 
-async def sent(store: Store, incident: Incident, message_ts: str, next_at: datetime) -> None:
+@writes
+def sent(connection: sa.Connection, incident: Incident, message_ts: str, next_at: datetime) -> None:
     """Slack has this version; the channel's next turn is then, and others' updates come before this one's next."""
     values = {"shown": incident.version, "message_ts": message_ts, "posting_since": None, "not_before": next_at}
-    async with store.writing() as connection:
-        await connection.execute(sa.update(INCIDENTS).where(INCIDENTS.c.id == incident.id).values(**values))
-        await _turn(connection, incident.channel, next_at)
+    connection.execute(sa.update(INCIDENTS).where(INCIDENTS.c.id == incident.id).values(**values))
+    _turn(connection, incident.channel, next_at)
 
 
-async def not_sent(
-    store: Store, incident: Incident, next_at: datetime, not_before: datetime, *, certain: bool, give_up: bool = False
+@writes
+def not_sent(
+    connection: sa.Connection,
+    incident: Incident,
+    next_at: datetime,
+    not_before: datetime,
+    *,
+    certain: bool,
+    give_up: bool = False,
 ) -> None:
     """It did not go through. `certain`: Slack said so; else it must be looked for before it is posted again."""
     values: dict[str, Any] = {"not_before": not_before}
@@ -63,41 +68,40 @@ async def not_sent(
         values["posting_since"] = None
     if give_up:
         values["shown"] = incident.version
-    async with store.writing() as connection:
-        await connection.execute(sa.update(INCIDENTS).where(INCIDENTS.c.id == incident.id).values(**values))
-        await _turn(connection, incident.channel, next_at)
+    connection.execute(sa.update(INCIDENTS).where(INCIDENTS.c.id == incident.id).values(**values))
+    _turn(connection, incident.channel, next_at)
 
 
-async def _turn(connection: Any, channel: str, next_at: datetime) -> None:  # noqa: ANN401
-    await connection.execute(sa.update(CHANNELS).where(CHANNELS.c.channel == channel).values(next_at=next_at))
+def _turn(connection: Any, channel: str, next_at: datetime) -> None:  # noqa: ANN401
+    connection.execute(sa.update(CHANNELS).where(CHANNELS.c.channel == channel).values(next_at=next_at))
 
 
-async def waiting_count(store: Store) -> int:
+@reads
+def waiting_count(connection: sa.Connection) -> int:
     """How many messages wait to be sent."""
     query = sa.select(sa.func.count()).where(INCIDENTS.c.shown < INCIDENTS.c.version)
-    async with store.reading() as connection:
-        return int((await connection.execute(query)).scalar_one())
+    return int(connection.execute(query).scalar_one())
 
 
-async def read_settings(store: Store, channel: str) -> dict[str, Any]:
+@reads
+def read_settings(connection: sa.Connection, channel: str) -> dict[str, Any]:
     """A channel's settings as they were written; {} for none."""
     query = sa.select(CHANNELS.c.settings).where(CHANNELS.c.channel == channel)
-    async with store.reading() as connection:
-        found = (await connection.execute(query)).scalar_one_or_none()
+    found = connection.execute(query).scalar_one_or_none()
     return dict(json.loads(found)) if found else {}
 
 
-async def all_settings(store: Store) -> list[tuple[str, dict[str, Any]]]:
+@reads
+def all_settings(connection: sa.Connection) -> list[tuple[str, dict[str, Any]]]:
     """Every channel that has set something, with what it has set."""
     query = sa.select(CHANNELS.c.channel, CHANNELS.c.settings).where(CHANNELS.c.settings != "{}")
-    async with store.reading() as connection:
-        rows = (await connection.execute(query.order_by(CHANNELS.c.channel))).all()
+    rows = connection.execute(query.order_by(CHANNELS.c.channel)).all()
     return [(row.channel, dict(json.loads(row.settings))) for row in rows]
 
 
-async def write_settings(store: Store, channel: str, settings: dict[str, Any]) -> None:
+@writes
+def write_settings(connection: sa.Connection, channel: str, settings: dict[str, Any]) -> None:
     """Keeps a channel's settings."""
     text = json.dumps(settings)
-    insert = insert_into(store, CHANNELS).values(channel=channel, settings=text, next_at=LONG_AGO)
-    async with store.writing() as connection:
-        await connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_={"settings": text}))
+    insert = insert_into(connection, CHANNELS).values(channel=channel, settings=text, next_at=LONG_AGO)
+    connection.execute(insert.on_conflict_do_update(index_elements=["channel"], set_={"settings": text}))

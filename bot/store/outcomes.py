@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from bot.model.diagnosis import Json
-from bot.store.database import Store
+from bot.store.database import reads
 from bot.store.ledger import AUDIT, PROPOSALS
 
 _TOLD: Final = ("apply", "verify", "stall", "reject", "expire", "fail")
@@ -44,7 +44,8 @@ class Recent:
     ts: str
 
 
-async def outcomes_in(store: Store, channel: str, since: datetime, until: datetime) -> Sequence[Outcome]:
+@reads
+def outcomes_in(connection: sa.Connection, channel: str, since: datetime, until: datetime) -> Sequence[Outcome]:
     """What became of the remedies that were proposed in a channel, from `since` until before `until`, oldest first."""
     a, p = AUDIT.c, PROPOSALS.c
     query = (
@@ -53,18 +54,17 @@ async def outcomes_in(store: Store, channel: str, since: datetime, until: dateti
         .where(a.at >= since, a.at < until, a.event.in_(_TOLD), p.purpose == _REMEDY)
         .order_by(a.at, a.proposal, a.number)
     )
-    async with store.reading() as connection:
-        rows = (await connection.execute(query)).all()
+    rows = connection.execute(query).all()
     found = [_outcome(row) for row in rows]
     return [one for one in found if one.channel == channel]
 
 
-async def newest(store: Store, most: int) -> Sequence[Recent]:
+@reads
+def newest(connection: sa.Connection, most: int) -> Sequence[Recent]:
     """The newest proposals of remedies, whatever became of them."""
     p = PROPOSALS.c
     query = sa.select(PROPOSALS).where(p.purpose == _REMEDY).order_by(p.created_at.desc(), p.id).limit(most)
-    async with store.reading() as connection:
-        return [_recent(row) for row in await connection.execute(query)]
+    return [_recent(row) for row in connection.execute(query)]
 
 
 def _outcome(row: Any) -> Outcome:  # noqa: ANN401 (a row)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from bot.store.database import Store, insert_into
+from bot.store.database import insert_into, reads, writes
 from bot.store.tables import METADATA
 
 PEOPLE: Final = sa.Table(
@@ -17,32 +17,32 @@ PEOPLE: Final = sa.Table(
 )
 
 
-async def chosen_language(store: Store, person: str) -> str:
+@reads
+def chosen_language(connection: sa.Connection, person: str) -> str:
     """The language that the person chose, "" where they leave it to Slack. Raises StoreUnavailable."""
     query = sa.select(PEOPLE.c.language).where(PEOPLE.c.person == person)
-    async with store.reading() as connection:
-        return str((await connection.execute(query)).scalar() or "")
+    return str(connection.execute(query).scalar() or "")
 
 
-async def choose_language(store: Store, person: str, language: str) -> None:
+@writes
+def choose_language(connection: sa.Connection, person: str, language: str) -> None:
     """Remembers the choice; "" leaves it to Slack again. Raises StoreUnavailable."""
-    insert = insert_into(store, PEOPLE).values(person=person, language=language)
+    insert = insert_into(connection, PEOPLE).values(person=person, language=language)
     upsert = insert.on_conflict_do_update(index_elements=["person"], set_={"language": language})
-    async with store.writing() as connection:
-        await connection.execute(upsert)
+    connection.execute(upsert)
 
 
-async def own_settings(store: Store, person: str) -> dict[str, Any]:
+@reads
+def own_settings(connection: sa.Connection, person: str) -> dict[str, Any]:
     """What else the person has set; {} for nothing. Raises StoreUnavailable."""
     query = sa.select(PEOPLE.c.settings).where(PEOPLE.c.person == person)
-    async with store.reading() as connection:
-        return dict(json.loads((await connection.execute(query)).scalar() or "{}"))
+    return dict(json.loads(connection.execute(query).scalar() or "{}"))
 
 
-async def keep_own_settings(store: Store, person: str, settings: dict[str, Any]) -> None:
+@writes
+def keep_own_settings(connection: sa.Connection, person: str, settings: dict[str, Any]) -> None:
     """Remembers it. Raises StoreUnavailable."""
     written = json.dumps(settings)
-    insert = insert_into(store, PEOPLE).values(person=person, language="", settings=written)
+    insert = insert_into(connection, PEOPLE).values(person=person, language="", settings=written)
     upsert = insert.on_conflict_do_update(index_elements=["person"], set_={"settings": written})
-    async with store.writing() as connection:
-        await connection.execute(upsert)
+    connection.execute(upsert)

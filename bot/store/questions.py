@@ -11,8 +11,8 @@ from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
-from bot.store.database import Store, insert_into
-from bot.store.deliveries import DELIVERIES, claims_of
+from bot.store.database import insert_into, writes, writes_promptly
+from bot.store.deliveries import DELIVERIES, claimed
 from bot.store.tables import METADATA, Moment
 
 LEASE: Final = timedelta(seconds=15)
@@ -66,7 +66,8 @@ class Finished:
 Note: TypeAlias = Question | Shown | Finished
 
 
-async def note_down(store: Store, notes: Sequence[Note], owner: str, now: datetime) -> list[bool]:
+@writes_promptly
+def note_down(connection: sa.Connection, notes: Sequence[Note], owner: str, now: datetime) -> list[bool]:
     """Writes all of it in one transaction; what is another owner's by now stays as it is. For each note what it came to.
 
     A question: False when it was ever taken before, by whomever, answered or not (twice among the notes: taken once). A
@@ -76,15 +77,9 @@ async def note_down(store: Store, notes: Sequence[Note], owner: str, now: dateti
     taken = [one for one in notes if isinstance(one, Question)]
     shown = {one.id: one.message_ts for one in notes if isinstance(one, Shown)}
     finished = [one.id for one in notes if isinstance(one, Finished)]
-
-    def written(connection: sa.Connection) -> tuple[set[str], Collection[str], Collection[str]]:
-        return (
-            set(_keep(store, connection, taken, owner, now)) if taken else set(),
-            _show(connection, shown, owner) if shown else (),
-            _finish(store, connection, finished, owner, now) if finished else (),
-        )
-
-    kept, ours, others = await store.write_at_once(written)
+    kept = set(_keep(connection, taken, owner, now)) if taken else set()
+    ours = _show(connection, shown, owner) if shown else ()
+    others = _finish(connection, finished, owner, now) if finished else ()
     done = []
     for one in notes:
         match one:
@@ -100,17 +95,18 @@ async def note_down(store: Store, notes: Sequence[Note], owner: str, now: dateti
 
 def _show(connection: sa.Connection, shown: Mapping[str, str], owner: str) -> Collection[str]:
     """The ids of those that are this owner's."""
-    message = sa.case(dict(shown), value=QUESTIONS.c.id)
-    update = sa.update(QUESTIONS).where(*_own(shown, owner)).values(message_ts=message)
-    return connection.execute(update.returning(QUESTIONS.c.id)).scalars().all()
+    own = sa.select(QUESTIONS.c.id).where(*_own(shown, owner)).with_for_update()
+    ours = connection.execute(own).scalars().all()
+    if ours:
+        update = sa.update(QUESTIONS).where(QUESTIONS.c.id == sa.bindparam("question"))
+        rows = [{"question": one, "message_ts": shown[one]} for one in ours]
+        connection.execute(update.values(message_ts=sa.bindparam("message_ts")), rows)
+    return ours
 
 
-def _keep(
-    store: Store, connection: sa.Connection, questions: Sequence[Question], owner: str, now: datetime
-) -> Collection[str]:
+def _keep(connection: sa.Connection, questions: Sequence[Question], owner: str, now: datetime) -> Collection[str]:
     """The ids of those that were never taken before, by whomever, answered or not."""
-    claims = claims_of(store, [_key(one.id) for one in questions], now, owner)
-    new = frozenset(connection.execute(claims).scalars())
+    new = frozenset(claimed(connection, [_key(one.id) for one in questions], now, owner))
     rows = {
         one.id: {
             "id": one.id,
@@ -125,17 +121,15 @@ def _keep(
         if _key(one.id) in new
     }
     if rows:
-        connection.execute(insert_into(store, QUESTIONS).values([*rows.values()]).on_conflict_do_nothing())
+        connection.execute(insert_into(connection, QUESTIONS).on_conflict_do_nothing(), [*rows.values()])
     return rows.keys()
 
 
-def _finish(
-    store: Store, connection: sa.Connection, finished: Collection[str], owner: str, now: datetime
-) -> Collection[str]:
+def _finish(connection: sa.Connection, finished: Collection[str], owner: str, now: datetime) -> Collection[str]:
     """Strikes out this owner's; the ids of those that somebody else has taken. What nobody has is this owner's from now on."""
     connection.execute(sa.delete(QUESTIONS).where(*_own(finished, owner)))
     keys = [_key(one) for one in finished]
-    connection.execute(claims_of(store, keys, now, owner))
+    claimed(connection, keys, now, owner)
     others = sa.select(DELIVERIES.c.key).where(DELIVERIES.c.key.in_(keys), DELIVERIES.c.owner != owner)
     return [key.removeprefix(_key("")) for key in connection.execute(others).scalars()]
 
@@ -148,51 +142,51 @@ def _own(ids: Iterable[str], owner: str) -> tuple[sa.ColumnElement[bool], ...]:
     return QUESTIONS.c.id.in_(tuple(ids)), QUESTIONS.c.owner == owner
 
 
-async def put_back(store: Store, question_id: str, owner: str, now: datetime) -> None:
+@writes
+def put_back(connection: sa.Connection, question_id: str, owner: str, now: datetime) -> None:
     """Nobody's any more, to be claimed after a lease's time. That it was tried does not count: it ended no process."""
     update = sa.update(QUESTIONS).where(*_own((question_id,), owner))
     values = {"owner": "", "due_at": now + LEASE, "attempts": QUESTIONS.c.attempts - 1}
-    async with store.writing() as connection:
-        await connection.execute(update.values(values))
+    connection.execute(update.values(values))
 
 
-async def renew(store: Store, owner: str, now: datetime) -> None:
+@writes
+def renew(connection: sa.Connection, owner: str, now: datetime) -> None:
     """Renews every lease of this owner."""
     update = sa.update(QUESTIONS).where(QUESTIONS.c.owner == owner).values(due_at=now + LEASE)
-    async with store.writing() as connection:
-        await connection.execute(update)
+    connection.execute(update)
 
 
-async def release(store: Store, owner: str, now: datetime) -> None:
+@writes
+def release(connection: sa.Connection, owner: str, now: datetime) -> None:
     """Lets go of every question of this owner, for others to take: at once where its message is known, else when one that is
     on its way to Slack has arrived there and can be found.
     """
     due = sa.case((QUESTIONS.c.message_ts == "", now + ON_ITS_WAY), else_=now - LEASE)
     update = sa.update(QUESTIONS).where(QUESTIONS.c.owner == owner).values(due_at=due, owner="")
-    async with store.writing() as connection:
-        await connection.execute(update)
+    connection.execute(update)
 
 
-async def claim(store: Store, owner: str, now: datetime, *, most: int) -> Sequence[Question]:
+@writes
+def claim(connection: sa.Connection, owner: str, now: datetime, *, most: int) -> Sequence[Question]:
     """Takes over questions whose owner ended, the oldest first; strikes out, and returns, what is given up."""
     gone = sa.or_(QUESTIONS.c.asked_at < now - TOO_OLD, QUESTIONS.c.attempts >= ATTEMPTS)
     lost = sa.select(QUESTIONS.c.id).where(QUESTIONS.c.due_at < now).order_by(QUESTIONS.c.asked_at).limit(most)
-    async with store.writing() as connection:
-        struck = sa.delete(QUESTIONS).where(QUESTIONS.c.due_at < now, gone).returning(*_TAKEN)
-        hopeless = [_question(row, given_up=True) for row in (await connection.execute(struck)).all()]
-        # SQLite has one writer at a time, and no need of the words
-        ids = (await connection.execute(lost.with_for_update(skip_locked=True))).scalars().all()
-        if not ids:
-            return tuple(hopeless)
-        taken = (
-            sa.update(QUESTIONS)
-            .where(QUESTIONS.c.id.in_(ids))
-            .values(owner=owner, due_at=now + LEASE, attempts=QUESTIONS.c.attempts + 1)
-            .returning(*_TAKEN)
-        )
-        rows = (await connection.execute(taken)).all()
-        keys = [_key(row.id) for row in rows]
-        await connection.execute(sa.update(DELIVERIES).where(DELIVERIES.c.key.in_(keys)).values(owner=owner))
+    struck = sa.delete(QUESTIONS).where(QUESTIONS.c.due_at < now, gone).returning(*_TAKEN)
+    hopeless = [_question(row, given_up=True) for row in connection.execute(struck).all()]
+    # SQLite has one writer at a time, and no need of the words
+    ids = connection.execute(lost.with_for_update(skip_locked=True)).scalars().all()
+    if not ids:
+        return tuple(hopeless)
+    taken = (
+        sa.update(QUESTIONS)
+        .where(QUESTIONS.c.id.in_(ids))
+        .values(owner=owner, due_at=now + LEASE, attempts=QUESTIONS.c.attempts + 1)
+        .returning(*_TAKEN)
+    )
+    rows = connection.execute(taken).all()
+    keys = [_key(row.id) for row in rows]
+    connection.execute(sa.update(DELIVERIES).where(DELIVERIES.c.key.in_(keys)).values(owner=owner))
     return (*hopeless, *map(_question, rows))
 
 

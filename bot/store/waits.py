@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from bot.store.database import Store, insert_into
+from bot.store.database import insert_into, reads, writes
 from bot.store.tables import METADATA, Moment
 
 KEPT: Final = timedelta(days=35)
@@ -80,32 +80,33 @@ class Asked:
     cause: str
 
 
-async def counting_since(store: Store, now: datetime) -> datetime:
+@writes
+def counting_since(connection: sa.Connection, now: datetime) -> datetime:
     """When counting began: at the first call ever."""
-    insert = insert_into(store, COUNTING).values(name="digest", since=now).on_conflict_do_nothing()
-    async with store.writing() as connection:
-        await connection.execute(insert)
-        since: datetime = (await connection.execute(sa.select(COUNTING.c.since))).scalar_one()
-        return since
+    insert = insert_into(connection, COUNTING).values(name="digest", since=now).on_conflict_do_nothing()
+    connection.execute(insert)
+    since: datetime = connection.execute(sa.select(COUNTING.c.since)).scalar_one()
+    return since
 
 
-async def keep_asked(store: Store, asked: Asked) -> None:
+@writes
+def keep_asked(connection: sa.Connection, asked: Asked) -> None:
     """Keeps that an answer was given."""
-    async with store.writing() as connection:
-        await connection.execute(sa.insert(ASKED).values(id=uuid4().hex, **asdict(asked)))
+    connection.execute(sa.insert(ASKED).values(id=uuid4().hex, **asdict(asked)))
 
 
-async def keep_waits(store: Store, waits: Iterable[Wait]) -> None:
+@writes
+def keep_waits(connection: sa.Connection, waits: Iterable[Wait]) -> None:
     """Keeps waits; of one that is known already, the last moment and the newest cause."""
-    async with store.writing() as connection:
-        for wait in waits:
-            insert = insert_into(store, WAITS).values(**asdict(wait))
-            changed = {"seen_at": wait.seen_at, "cause": wait.cause, "gpus": wait.gpus}
-            keys = ["cluster", "namespace", "pod", "since"]
-            await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
+    for wait in waits:
+        insert = insert_into(connection, WAITS).values(**asdict(wait))
+        changed = {"seen_at": wait.seen_at, "cause": wait.cause, "gpus": wait.gpus}
+        keys = ["cluster", "namespace", "pod", "since"]
+        connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
 
 
-async def end_wait(store: Store, wait: Wait, until: datetime, how: str) -> None:
+@writes
+def end_wait(connection: sa.Connection, wait: Wait, until: datetime, how: str) -> None:
     """The wait is over; what ended it is kept once."""
     c = WAITS.c
     one = sa.and_(
@@ -115,39 +116,38 @@ async def end_wait(store: Store, wait: Wait, until: datetime, how: str) -> None:
         c.since == wait.since,
         c.ended == "",
     )
-    async with store.writing() as connection:
-        await connection.execute(sa.update(WAITS).where(one).values(until=until, ended=how))
+    connection.execute(sa.update(WAITS).where(one).values(until=until, ended=how))
 
 
-async def open_waits(store: Store) -> Sequence[Wait]:
+@reads
+def open_waits(connection: sa.Connection) -> Sequence[Wait]:
     """Every wait that is not over."""
-    async with store.reading() as connection:
-        rows = await connection.execute(sa.select(WAITS).where(WAITS.c.ended == "").order_by(WAITS.c.since))
-        return [_wait(row) for row in rows]
+    rows = connection.execute(sa.select(WAITS).where(WAITS.c.ended == "").order_by(WAITS.c.since))
+    return [_wait(row) for row in rows]
 
 
-async def asked_in(store: Store, channel: str, since: datetime, until: datetime) -> Sequence[Asked]:
+@reads
+def asked_in(connection: sa.Connection, channel: str, since: datetime, until: datetime) -> Sequence[Asked]:
     """The answers given in a channel from `since` until before `until`, oldest first."""
     c = ASKED.c
     query = sa.select(ASKED).where(c.channel == channel, c.at >= since, c.at < until).order_by(c.at)
-    async with store.reading() as connection:
-        rows = (await connection.execute(query)).all()
+    rows = connection.execute(query).all()
     return [Asked(**{name: getattr(row, name) for name in Asked.__slots__}) for row in rows]
 
 
-async def waits_in(store: Store, since: datetime, until: datetime) -> Sequence[Wait]:
+@reads
+def waits_in(connection: sa.Connection, since: datetime, until: datetime) -> Sequence[Wait]:
     """Every wait of which some part may lie between the two moments, the one that began first first."""
     c = WAITS.c
     query = sa.select(WAITS).where(c.since < until, c.seen_at >= since).order_by(c.since)
-    async with store.reading() as connection:
-        return [_wait(row) for row in await connection.execute(query)]
+    return [_wait(row) for row in connection.execute(query)]
 
 
-async def forget_waits(store: Store, now: datetime) -> None:
+@writes
+def forget_waits(connection: sa.Connection, now: datetime) -> None:
     """Drops what is older than KEPT."""
-    async with store.writing() as connection:
-        await connection.execute(sa.delete(ASKED).where(ASKED.c.at < now - KEPT))
-        await connection.execute(sa.delete(WAITS).where(WAITS.c.seen_at < now - KEPT))
+    connection.execute(sa.delete(ASKED).where(ASKED.c.at < now - KEPT))
+    connection.execute(sa.delete(WAITS).where(WAITS.c.seen_at < now - KEPT))
 
 
 def _wait(row: Any) -> Wait:  # noqa: ANN401 (a row)

@@ -93,9 +93,9 @@ async def test_a_replica_that_dies_while_it_posts_posts_once(slack: FakeSlack, p
         async with replica(slack, one, Clusters(), clock):
             await posted(slack, pod_alert("xk2lp"))
             [reply] = await replied(slack, HEADLINE)
-        async with one.writing() as connection:  # as it was between the post and the note of it
-            lost = {"shown": 0, "message_ts": "", "posting_since": wall_clock() - timedelta(seconds=5)}
-            await connection.execute(INCIDENTS.update().values(**lost))
+        # as it was between the post and the note of it
+        lost = {"shown": 0, "message_ts": "", "posting_since": wall_clock() - timedelta(seconds=5)}
+        await one.write(lambda connection: connection.execute(INCIDENTS.update().values(**lost)))
         clock.ahead(60)
         async with replica(slack, two, Clusters(), clock):
             await slack.wait_for(lambda s: [c for c in s.calls if c.method == "chat.update"], timeout=20)
@@ -117,7 +117,6 @@ async def test_both_look_after_an_incident_and_it_ends_once(slack: FakeSlack, po
         await replied(slack, "Over after")
         await quiet()
         assert len(reply.revisions) == 2
-        async with one.reading() as connection:
-            left = (await connection.execute(INBOX.select().where(INBOX.c.done.is_(False)))).all()
+        left = await one.read(lambda c: c.execute(INBOX.select().where(INBOX.c.done.is_(False))).all())
     assert left == []
     assert len(replies(slack)) == 1

@@ -20,7 +20,7 @@ from tests.fakes.slack import Fault, Message, scene
 
 async def only(it: Stage) -> Any:  # noqa: ANN401
     """The one proposal of the story."""
-    entries = [entry async for entry in ledger.audit(it.store, last=1)]
+    entries = await ledger.audit(it.store, last=1)
     found = await ledger.find(it.store, entries[0].proposal)
     assert found is not None
     return found
@@ -35,7 +35,7 @@ async def unchanged(it: Stage, state: State = State.PROPOSED) -> None:
 
 async def audited(it: Stage, code: str, user: str) -> None:
     """The refused click is in the audit."""
-    found = [entry async for entry in ledger.audit(it.store) if entry.event == "no"]
+    found = [entry for entry in await ledger.audit(it.store) if entry.event == "no"]
     assert (found[-1].detail["code"], found[-1].actor) == (code, user)
 
 
@@ -165,7 +165,7 @@ async def test_double_and_triple_clicks_apply_once(one_store: Store, tmp_path: P
         await it.message_with("Applied: ")
         await it.slack.wait_for(lambda s: len(s.workspace.ephemerals()) >= 5, 30)
         assert len(it.kube.patched) == 1
-        moves = [entry.event async for entry in ledger.audit(it.store)]
+        moves = [entry.event for entry in await ledger.audit(it.store)]
         assert (moves.count("approve"), moves.count("apply")) == (1, 1)
 
 
@@ -188,7 +188,7 @@ async def test_a_made_up_offer_proposes_nothing(one_store: Store, tmp_path: Path
         element["value"] = "made-up"
         await it.slack.click("propose", message, user=scene.ANNA)
         await it.modal("do not know this button")
-        assert [entry async for entry in ledger.audit(it.store)] == []
+        assert await ledger.audit(it.store) == []
 
 
 async def test_an_expired_proposal_is_over_whatever_is_clicked(one_store: Store, tmp_path: Path) -> None:

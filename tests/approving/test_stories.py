@@ -50,7 +50,7 @@ def job_alone(folder: Path) -> str:
 
 async def the_proposal(it: Stage) -> Any:  # noqa: ANN401
     """The newest proposal."""
-    entries = [entry async for entry in ledger.audit(it.store, last=1)]
+    entries = await ledger.audit(it.store, last=1)
     return await ledger.find(it.store, entries[0].proposal)
 
 

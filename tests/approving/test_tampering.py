@@ -27,10 +27,13 @@ from tests.remediation.test_recreation import job
 
 async def rewritten(store: Store, change: Callable[[dict[str, Any]], None]) -> None:
     """Somebody with access to the database changes what was approved."""
-    async with store.writing() as connection:
-        body = json.loads((await connection.execute(sa.select(PROPOSALS.c.body))).scalar_one())
+
+    def rewrite(connection: sa.Connection) -> None:
+        body = json.loads(connection.execute(sa.select(PROPOSALS.c.body)).scalar_one())
         change(body["alteration"])
-        await connection.execute(sa.update(PROPOSALS).values(body=json.dumps(body)))
+        connection.execute(sa.update(PROPOSALS).values(body=json.dumps(body)))
+
+    await store.write(rewrite)
 
 
 async def test_a_patch_that_was_changed_after_it_was_approved_is_not_applied(
@@ -67,7 +70,7 @@ async def test_a_manifest_that_was_changed_after_it_was_approved_is_not_created(
 
 
 async def newest(it: Stage) -> str:
-    entries = [entry async for entry in ledger.audit(it.store, last=1)]
+    entries = await ledger.audit(it.store, last=1)
     return str(entries[0].proposal)
 
 
@@ -110,7 +113,7 @@ async def test_nothing_is_proposed_while_it_cannot_be_rehearsed_or_written_down(
             await it.slack.click("propose", message, user=scene.ANNA)
             view = await it.modal("ledger does not answer" if what == "ledger" else "no route to the API server")
         assert view.content.get("callback_id") != "proposal"
-        assert [entry async for entry in ledger.audit(it.store)] == []
+        assert await ledger.audit(it.store) == []
         assert it.kube.patched == []
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -26,11 +27,12 @@ from tests.fakes.kube import FakeKube, serving
 from tests.fakes.kube import Fault as KubeFault
 from tests.fakes.slack import FakeSlack, Fault, Message, Timing, scene
 from tests.postgres import PostgresServer, running_postgres
-from tests.serving import Deployment, Replica, deployed
+from tests.serving import REPOSITORY, Deployment, Replica, deployed
 from tests.test_server import POD, SEED, karpenter_log, manifests
 
 TIMING = Timing(retries=(1.0, 5.0, 15.0, 30.0, 60.0))
 PEOPLE = 200
+KEPT = REPOSITORY / ".cache" / "chaos"
 QUIET = 90.0
 """Seconds without trouble at the end, in which all that was asked must get its answer."""
 
@@ -162,7 +164,8 @@ def verdict(world: World, asked: list[Message]) -> list[str]:
         replies = [m for m in world.slack.workspace.replies(question.channel, question.ts) if m.bot_id]
         counts[len(replies)] += 1
         if len(replies) != 1:
-            wrong.append(f"{len(replies)} replies to {question.ts}: {[m.text[:60] for m in replies]}")
+            shown = [f"{m.text[:60]!r} ({m.user} {m.ts} {m.metadata})" for m in replies]
+            wrong.append(f"{len(replies)} replies to {question.ts}: {shown}")
         elif "Looking at" in replies[0].text:
             wrong.append(f"no end to {question.ts}")
     print(f"replies to a question: {dict(counts)}")
@@ -212,6 +215,10 @@ async def chaos(minutes: float, replicas: int, rate: float, seed: int) -> int:
                 wrong = verdict(world, asked)
                 tracebacks = sum(replica.said().count("Traceback") for replica in plan.replicas)
                 print(f"replicas started: {world.numbers}, tracebacks in their logs: {tracebacks}")
+                if wrong:
+                    shutil.rmtree(KEPT, ignore_errors=True)
+                    shutil.copytree(place, KEPT, ignore=shutil.ignore_patterns("*.yaml"))
+                    print(f"the replicas' logs are in {KEPT} (a question's lines bear its id's first eight letters)")
     for line in wrong[:20]:
         print(" ", line)
     print(f"wrong: {len(wrong)}")

@@ -41,8 +41,8 @@ def answered(slack: FakeSlack) -> int:
 
 async def left(store: Store) -> int:
     """Questions that are in the book."""
-    async with store.reading() as connection:
-        return int((await connection.execute(sa.select(sa.func.count()).select_from(questions.QUESTIONS))).scalar_one())
+    query = sa.select(sa.func.count()).select_from(questions.QUESTIONS)
+    return int(await store.read(lambda connection: connection.execute(query).scalar_one()))
 
 
 async def test_questions_go_on_while_the_database_is_restarted(
@@ -73,9 +73,7 @@ async def test_questions_go_on_while_the_database_is_restarted(
 
 @contextmanager
 def full(store: Store) -> Iterator[None]:
-    """No page more for the file, over either connection: SQLite says what it says when the disk is full."""
-    assert store._errands is not None
-    pools = (store._engine.sync_engine.pool, store._errands._engine.pool)
+    """No page more for the file, over any connection: SQLite says what it says when the disk is full."""
 
     def no_more(connection: Any, *_: object) -> None:  # noqa: ANN401
         cursor = connection.cursor()
@@ -87,14 +85,12 @@ def full(store: Store) -> Iterator[None]:
         cursor.execute("PRAGMA max_page_count = 1073741823")
         cursor.close()
 
-    for pool in pools:
-        event.listen(pool, "checkout", no_more)
+    event.listen(store._engine.pool, "checkout", no_more)
     try:
         yield
     finally:
-        for pool in pools:
-            event.remove(pool, "checkout", no_more)
-            event.listen(pool, "checkout", enough)
+        event.remove(store._engine.pool, "checkout", no_more)
+        event.listen(store._engine.pool, "checkout", enough)
 
 
 async def _until_it_is_full(store: Store) -> None:

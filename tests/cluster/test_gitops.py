@@ -136,7 +136,7 @@ async def test_an_object_of_a_repository_is_left_alone(
             assert "karpenter-bot" not in managers
             assert after["spec"] == before["spec"]
             await asyncio.to_thread(writer.mark, manager, {})
-        assert [entry async for entry in ledger.audit(it.service.desk.store)] == [], "nothing to approve"
+        assert await ledger.audit(it.service.desk.store) == [], "nothing to approve"
 
 
 async def _refused(it: Approving, namespace: str, pod: str, remedy: str, named: str) -> Copy:

@@ -19,8 +19,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from bot.approving.carrying import Worker
 from bot.approving.desk import ApprovalDesk
 from bot.approving.hands import Hands
@@ -33,7 +31,7 @@ from bot.sources.errors import ClusterUnreachable, ReadFailed, SourceError
 from bot.sources.kube_api import open_connection
 from bot.sources.resources import PODS
 from bot.store import Store, ledger
-from bot.store.database import _engine, database_url
+from bot.store.database import AnyEngine, _engine, database_url
 from tests.crash.stories import ANNA, STORIES, Story, now
 from tests.remediation.proposals import PROPOSAL
 
@@ -73,6 +71,18 @@ class Steps:
             told = next((f" {a.event}" for a in arguments if isinstance(a, ledger.Told)), "")
             self.step(f"before {name}{told}")
             found = await call(*arguments, **named)
+            self.step(f"after {name}{told}")
+            return found
+
+        return stepped
+
+    def within(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The same around a part of a transaction."""
+
+        def stepped(*arguments: Any) -> Any:  # noqa: ANN401
+            told = next((f" {a.event}" for a in arguments if isinstance(a, ledger.Told)), "")
+            self.step(f"before {name}{told}")
+            found = call(*arguments)
             self.step(f"after {name}{told}")
             return found
 
@@ -163,10 +173,10 @@ async def hands_of(kubeconfig: Path) -> AsyncIterator[Hands]:
         yield Hands(connection)
 
 
-async def _live(engine: AsyncEngine, kubeconfig: Path, order: Order, steps: Steps) -> None:
+async def _live(engine: AnyEngine, kubeconfig: Path, order: Order, steps: Steps) -> None:
     for name in (*READING, "move", "create", "note"):
         setattr(ledger, name, steps.around(name, getattr(ledger, name)))
-    setattr(ledger, "_audit", steps.around("the entry of", ledger._audit))  # noqa: B010 (between the row and its entry)
+    setattr(ledger, "_audit", steps.within("the entry of", ledger._audit))  # noqa: B010 (between the row and its entry)
     async with hands_of(kubeconfig) as hands:
         for name in CALLS:
             setattr(hands, name, steps.around(name, getattr(hands, name)))
@@ -191,7 +201,7 @@ def _nursery(url: str, kubeconfig: Path, pipe: Connection) -> None:
         pipe.send([_waited(child, told) for child, told in children])
 
 
-async def _warm(engine: AsyncEngine, kubeconfig: Path) -> None:
+async def _warm(engine: AnyEngine, kubeconfig: Path) -> None:
     """Imports the client, compiles the ledger's statements on a proposal of its own, and keeps no connection."""
     store, one = Store(engine), replace(PROPOSAL, id=f"warm-{os.getpid()}")
     told, lease = ledger.Told(event="propose", at=now()), ledger.Lease(by="warm", until=now())
@@ -206,7 +216,7 @@ async def _warm(engine: AsyncEngine, kubeconfig: Path) -> None:
         await hands.listed(PODS, "ml")
 
 
-def _forked(engine: AsyncEngine, kubeconfig: Path, order: Order) -> tuple[int, int]:
+def _forked(engine: AnyEngine, kubeconfig: Path, order: Order) -> tuple[int, int]:
     told, tell = os.pipe()
     child = os.fork()
     if child:

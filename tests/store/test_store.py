@@ -22,8 +22,7 @@ def _differences(connection: sa.Connection) -> list[object]:
 
 
 async def test_the_migrated_database_is_what_the_code_expects(store: Store) -> None:
-    async with store.reading() as connection:
-        assert await connection.run_sync(_differences) == []
+    assert await store.read(_differences) == []
 
 
 async def test_opening_again_changes_nothing_and_keeps_rows(store_url: str) -> None:
@@ -58,20 +57,18 @@ async def test_old_deliveries_are_forgotten(store: Store) -> None:
 async def test_a_moment_comes_back_as_the_same_moment(store: Store) -> None:
     seoul = datetime(2026, 11, 23, 21, 0, tzinfo=timezone(timedelta(hours=9)))
     await first_time(store, "k", seoul)
-    async with store.reading() as connection:
-        assert (await connection.execute(sa.select(DELIVERIES.c.seen_at))).scalar_one() == NOW
+    assert await store.read(lambda c: c.execute(sa.select(DELIVERIES.c.seen_at)).scalar_one()) == NOW
     with pytest.raises(sa.exc.StatementError, match="needs a zone"):
         await first_time(store, "naive", datetime(2026, 11, 23))  # noqa: DTZ001 (that is the point)
 
 
 async def test_a_transaction_that_raises_leaves_nothing(store: Store) -> None:
-    async def half() -> None:
-        async with store.writing() as connection:
-            await connection.execute(sa.insert(DELIVERIES).values(key="half", seen_at=NOW))
-            raise RuntimeError
+    def half(connection: sa.Connection) -> None:
+        connection.execute(sa.insert(DELIVERIES).values(key="half", seen_at=NOW))
+        raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        await half()
+        await store.write(half)
     assert await first_time(store, "half", NOW)
 
 
