@@ -344,7 +344,7 @@ async def built(
         await clock.agree()
         book = StoreBook(store, clock)
         preparing = asyncio.create_task(desk.prepare())
-        preparing.add_done_callback(lambda task: task.cancelled() or prepared())
+        preparing.add_done_callback(lambda task: None if task.cancelled() else prepared())
         try:
             changes = _changes(config, playbooks, store, desk, clock)
             desk.offers = changes.offers

@@ -262,7 +262,7 @@ async def test_while_the_ledger_is_down_nothing_is_applied(
             raise StoreUnavailable("the disk is full")
 
         with monkeypatch.context() as broken:
-            broken.setattr(it.store, "writing", down)
+            broken.setattr(it.store, "write", down)
             await it.slack.click("approve", posted, user=scene.ANNA)
             await it.told("ledger does not answer")
         await unchanged(it)

@@ -107,7 +107,7 @@ async def test_nothing_is_proposed_while_it_cannot_be_rehearsed_or_written_down(
 
         with monkeypatch.context() as broken:
             if what == "ledger":
-                broken.setattr(it.store, "writing", down)
+                broken.setattr(it.store, "write", down)
             else:
                 it.down.append("the API server")
             await it.slack.click("propose", message, user=scene.ANNA)
