@@ -34,8 +34,8 @@ test: setup ## all tests but the test bed's (those of the oracle once `make nati
 	@$(BIN)/python -m pytest -m "not cluster" -n $(or $(JOBS),3) --dist loadfile
 	@echo "NOT RUN: the test bed's tests (a real kube-apiserver, a real Karpenter). They are apart, for they take minutes: make test-bed"
 
-test-bed: setup ## the tests on the test bed (`make native` builds it)
-	@$(BIN)/python -m pytest -m cluster
+test-bed: setup ## the tests on the test bed, two of them side by side (`make native` builds it)
+	@$(BIN)/python -m pytest -m cluster -n 2 --dist loadgroup
 
 native: setup ## builds the Go programs that tests compare with: the test bed and the oracle (needs Go; 15 minutes once)
 	@$(BIN)/python -m tests.cluster build

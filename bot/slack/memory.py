@@ -1,7 +1,8 @@
 """Memories that cannot grow: what was seen already, what is known of people, who asks how often."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
+from hashlib import sha256
 from typing import Final, Generic, TypeVar
 
 V = TypeVar("V")
@@ -12,6 +13,8 @@ SEEN_FOR: Final = 15 * 60.0
 """Slack repeats an event after 0, 1 and 5 minutes, and a signed request can be replayed for 5 (docs.slack.dev,
 events-api: retries; verifying-requests-from-slack)."""
 MOST: Final = 10_000
+LONGEST: Final = 200
+"""Characters of a key; Slack's ids are far shorter. Of a longer one, which is none of Slack's, only a digest is kept."""
 
 
 class Memory(Generic[V]):
@@ -19,23 +22,27 @@ class Memory(Generic[V]):
 
     def __init__(self, *, clock: Clock, most: int = MOST) -> None:
         self._clock, self._most = clock, most
-        self._kept: OrderedDict[Hashable, tuple[float, V]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, V]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: Hashable) -> V | None:
+    def get(self, key: str) -> V | None:
         """The value, unless it was never there or is forgotten."""
-        due, value = self._kept.get(key, (0.0, None))
+        due, value = self._kept.get(_short(key), (0.0, None))
         return value if self._clock() < due else None
 
-    def put(self, key: Hashable, value: V, *, seconds: float) -> None:
+    def put(self, key: str, value: V, *, seconds: float) -> None:
         """Remembers a value for some seconds."""
-        now = self._clock()
+        now, key = self._clock(), _short(key)
         self._kept.pop(key, None)
         self._kept[key] = (now + seconds, value)
         while self._kept and (len(self._kept) > self._most or next(iter(self._kept.values()))[0] <= now):
             self._kept.popitem(last=False)
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= LONGEST else sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 
 class Seen:
@@ -49,9 +56,10 @@ class Seen:
 
     def again(self, *key: str) -> bool:
         """True when this key was seen within SEEN_FOR; remembers it otherwise."""
-        if self._memory.get(key):
+        whole = "\0".join(key)
+        if self._memory.get(whole):
             return True
-        self._memory.put(key, "seen", seconds=SEEN_FOR)
+        self._memory.put(whole, "seen", seconds=SEEN_FOR)
         return False
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -15,8 +16,22 @@ from tests.cluster.bot_access import BotAccess, grant_access
 from tests.cluster.build import BinariesMissingError, ensure_assets
 from tests.cluster.workbench import Workbench
 
+HERE: Final = Path(__file__).parent
 REQUIRED: Final = "TESTS_REQUIRE_CLUSTER"
+_SECOND_BED: Final = frozenset(
+    f"test_{name}"
+    for name in ("approving", "bed", "chaos", "documentation", "gitops", "leading", "playground", "recreating")
+)
+"""Modules that `make test-bed` runs on a bed of their own, beside the others. Those must stay together: test_why_access looks
+back on all that they have asked for."""
 _failed: Final[list[str]] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE:
+            bed = "second" if item.path.stem in _SECOND_BED else "first"
+            item.add_marker(pytest.mark.xdist_group(f"{bed} bed"))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.memory import SEEN_FOR, Allowance, Memory, Seen
+from bot.slack.memory import LONGEST, SEEN_FOR, Allowance, Memory, Seen
 
 
 class Hand:
@@ -34,12 +34,21 @@ def test_a_memory_never_holds_more_than_it_may_nor_what_is_due(puts: list[tuple[
     due: dict[int, float] = {}
     for key, passed, seconds in puts:
         clock.now += passed
-        memory.put(key, key, seconds=seconds)
+        memory.put(str(key), key, seconds=seconds)
         due[key] = clock.now + seconds
-        assert memory.get(key) == key
+        assert memory.get(str(key)) == key
         assert len(memory) <= 5
         for other, at in due.items():
-            assert memory.get(other) in ((None, other) if at > clock.now else (None,))
+            assert memory.get(str(other)) in ((None, other) if at > clock.now else (None,))
+
+
+def test_a_key_that_slack_never_gave_out_takes_no_more_room_than_one_that_it_did() -> None:
+    memory: Memory[str] = Memory(clock=Hand())
+    long = ["U" * 100_000 + end for end in ("1", "2", "\ud800")]
+    for key in long:
+        memory.put(key, key[-1], seconds=60)
+    assert [memory.get(key) for key in long] == ["1", "2", "\ud800"]
+    assert sum(map(len, memory._kept)) < 3 * LONGEST
 
 
 @given(st.lists(st.floats(0, 20), min_size=1, max_size=80))
