@@ -1,5 +1,7 @@
 """The bed's programs and published manifests: built once from pinned Go modules, then reused.
 
+    python -m tests.cluster.build        (any Python 3.11: it needs nothing but the standard library)
+
 Each folder under `go/` is a Go module that pins versions (`go.mod`) and contents (`go.sum`). The programs land in
 `.cache/cluster/bin`, the CustomResourceDefinitions and kwok's stages in `.cache/cluster/manifests`: both are ignored
 by git, so nothing published elsewhere is copied into the repository. A program is rebuilt only when the pins of its
@@ -247,3 +249,17 @@ def _lock(path: Path) -> Iterator[None]:
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def main() -> int:
+    """Builds what is missing; 1 and the reason when it cannot be built."""
+    try:
+        ensure_assets()
+    except BinariesMissingError as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

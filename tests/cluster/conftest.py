@@ -27,6 +27,7 @@ back on all that they have asked for."""
 _failed: Final[list[str]] = []
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads them
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == HERE:
