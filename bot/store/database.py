@@ -25,6 +25,8 @@ DRIVERS: Final = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+asyncpg
 BUSY_MILLISECONDS: Final = 10_000
 """How long SQLite waits for another writer of the same file."""
 CONNECT_SECONDS: Final = 10.0
+_READERS: Final = 4
+"""Threads that read from SQLite, so that a long reading holds up no short one."""
 
 
 class StoreUnavailable(Exception):  # noqa: N818 (reads as what is the case)
@@ -40,7 +42,10 @@ class Store:
 
     def __init__(self, engine: AnyEngine) -> None:
         self._engine = engine
-        self._reader, self._writer = (ThreadPoolExecutor(1, f"store-{name}") for name in ("reader", "writer"))
+        self._readers, self._writer = (
+            ThreadPoolExecutor(_READERS, "store-reader"),
+            ThreadPoolExecutor(1, "store-writer"),
+        )
         self._line = asyncio.Lock()
 
     @property
@@ -54,7 +59,7 @@ class Store:
             if isinstance(self._engine, AsyncEngine):
                 async with self._engine.connect() as connection:
                     return await connection.run_sync(work)
-            return await self._errand(self._reader, self._engine.connect, work)
+            return await self._errand(self._readers, self._engine.connect, work)
 
     async def write(self, work: Callable[[sa.Connection], T], *, promptly: bool = False) -> T:
         """What `work` makes of a transaction: all of it is kept when it returns, none of it when it raises. `promptly`: somebody
@@ -72,7 +77,7 @@ class Store:
 
     async def _errand(
         self,
-        thread: Executor,
+        threads: Executor,
         connected: Callable[[], AbstractContextManager[sa.Connection]],
         work: Callable[[sa.Connection], T],
     ) -> T:
@@ -80,19 +85,23 @@ class Store:
             with connected() as connection:
                 return work(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(thread, whole)
+        return await asyncio.get_running_loop().run_in_executor(threads, whole)
 
     async def close(self) -> None:
         """Ends every connection, when what is under way is done."""
         if isinstance(self._engine, AsyncEngine):
             await self._engine.dispose()
         else:
-            for thread in (self._reader, self._writer):
-                await asyncio.to_thread(thread.shutdown)
+            for threads in (self._readers, self._writer):
+                await asyncio.to_thread(threads.shutdown)
             self._engine.dispose()
 
 
-def reads(work: Callable[Concatenate[sa.Connection, P], T]) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+OnConnection: TypeAlias = Callable[Concatenate[sa.Connection, P], T]
+OnStore: TypeAlias = Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]
+
+
+def reads(work: OnConnection[P, T]) -> OnStore[P, T]:
     """Makes of a function of a connection one of a store that reads."""
 
     @wraps(work)
@@ -102,24 +111,20 @@ def reads(work: Callable[Concatenate[sa.Connection, P], T]) -> Callable[Concaten
     return done
 
 
-def writes(work: Callable[Concatenate[sa.Connection, P], T]) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+def writes(work: OnConnection[P, T]) -> OnStore[P, T]:
     """Makes of a function of a connection one of a store: a transaction."""
+    return _transaction(work, promptly=False)
 
+
+def writes_promptly(work: OnConnection[P, T]) -> OnStore[P, T]:
+    """The same for what somebody waits for with an acknowledgement."""
+    return _transaction(work, promptly=True)
+
+
+def _transaction(work: OnConnection[P, T], *, promptly: bool) -> OnStore[P, T]:
     @wraps(work)
     async def done(store: Store, /, *given: P.args, **named: P.kwargs) -> T:
-        return await store.write(lambda connection: work(connection, *given, **named))
-
-    return done
-
-
-def writes_promptly(
-    work: Callable[Concatenate[sa.Connection, P], T],
-) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
-    """As `writes`, for what somebody waits for with an acknowledgement."""
-
-    @wraps(work)
-    async def done(store: Store, /, *given: P.args, **named: P.kwargs) -> T:
-        return await store.write(lambda connection: work(connection, *given, **named), promptly=True)
+        return await store.write(lambda connection: work(connection, *given, **named), promptly=promptly)
 
     return done
 

@@ -20,7 +20,17 @@ HERE: Final = Path(__file__).parent
 REQUIRED: Final = "TESTS_REQUIRE_CLUSTER"
 _SECOND_BED: Final = frozenset(
     f"test_{name}"
-    for name in ("approving", "bed", "chaos", "documentation", "gitops", "leading", "playground", "recreating")
+    for name in (
+        "approving",
+        "bed",
+        "chaos",
+        "disruption",
+        "documentation",
+        "gitops",
+        "leading",
+        "playground",
+        "recreating",
+    )
 )
 """Modules that `make test-bed` runs on a bed of their own, beside the others. Those must stay together: test_why_access looks
 back on all that they have asked for."""
