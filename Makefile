@@ -35,7 +35,7 @@ test: setup ## all tests but the test bed's (those of the oracle once `make nati
 	@echo "NOT RUN: the test bed's tests (a real kube-apiserver, a real Karpenter). They are apart, for they take minutes: make test-bed"
 
 test-bed: setup ## the tests on the test bed, two of them side by side (`make native` builds it)
-	@$(BIN)/python -m pytest -m cluster -n 2 --dist loadgroup -o cache_dir=.pytest_cache/bed
+	@$(BIN)/python -m pytest tests/cluster -m cluster -n 2 -o cache_dir=.pytest_cache/bed
 
 native: setup ## builds the Go programs that tests compare with: the test bed and the oracle (needs Go; 15 minutes once)
 	@$(BIN)/python -m tests.cluster build

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.cluster.bed import Bed, new_folder, start_bed
 from tests.cluster.bot_access import BotAccess, grant_access
@@ -37,12 +38,16 @@ back on all that they have asked for."""
 _failed: Final[list[str]] = []
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads them
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.parent == HERE:
-            bed = "second" if item.path.stem in _SECOND_BED else "first"
-            item.add_marker(pytest.mark.xdist_group(f"{bed} bed"))
+class TwoBeds(LoadScopeScheduling):  # type: ignore[misc]
+    """Each module goes to the process whose bed it is for."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = Path(nodeid.partition("::")[0]).stem
+        return "second" if module in _SECOND_BED else "first"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TwoBeds:
+    return TwoBeds(config, log)
 
 
 @pytest.fixture(scope="session")
