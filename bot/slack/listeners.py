@@ -13,6 +13,7 @@ from uuid import uuid4
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.playbooks import Phrases
@@ -22,6 +23,7 @@ from bot.slack.evidence import evidence_modal
 from bot.slack.exchange import BLOCKS_REFUSED, Exchange, Place, Refused, change_modal, open_modal
 from bot.slack.floor import Floor, Part, Payload, clicked, failure, logged
 from bot.slack.handover import Asked, Lost, resumed
+from bot.slack.payloads import well_formed
 from bot.slack.questions import Ask, Help, NotUnderstood, Why, parse_command
 from bot.slack.replies import worded
 from bot.slack.services import Asker, Failed, Reply, Services, Verb
@@ -76,7 +78,7 @@ class Listeners:
 
     async def once(
         self,
-        body: Payload,
+        req: AsyncBoltRequest,
         context: AsyncBoltContext,
         next: Callable[[], Awaitable[None]],  # noqa: A002 (bolt's name)
     ) -> BoltResponse | None:
@@ -84,6 +86,11 @@ class Listeners:
 
         What must not be lost is kept here, for bolt acknowledges events before it calls their listeners.
         """
+        try:
+            body: Payload = well_formed(req.body)
+        except RecursionError:  # nested as deep as no message of Slack's
+            return BoltResponse(status=400)
+        req.body = body
         event = body.get("event") or {}
         if event.get("type") in ("message", "app_mention"):
             try:

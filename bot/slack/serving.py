@@ -38,7 +38,7 @@ LOG: Final = logging.getLogger(__name__)
 SLACK: Final = "https://slack.com/api/"
 EVENTS_PATH: Final = "/slack/events"
 METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
-_MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError, IndexError)
+_MISSHAPEN: Final = (AttributeError, KeyError, TypeError, ValueError, IndexError, RecursionError)
 BODY: Final = 1024 * 1024
 """Bytes of a request's body; Slack's own are far below."""
 _LOST_FOR: Final = 300.0

@@ -60,7 +60,11 @@ async def test_what_is_too_large_or_elsewhere_is_refused(slack: FakeSlack) -> No
         assert await status(f"{base}/elsewhere") == 404
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"payload=%7B", b"payload=1", b"\xff\xfe", b"a=" * 9_000])
+GARBAGE = (b"", b"{", b"[]", b"null", b"payload=%7B", b"payload=1", b"\xff\xfe", b"a=" * 9_000)
+DEEP = (b"[" * 100_000, b'{"event":{"text":' + b"[" * 900 + b"]" * 900 + b"}}")
+
+
+@pytest.mark.parametrize("body", GARBAGE + DEEP, ids=lambda body: str(body[:12]))
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "text/plain; charset=nope"])
 async def test_garbage_is_refused_whoever_signs_it(
     slack: FakeSlack, caplog: pytest.LogCaptureFixture, body: bytes, kind: str
