@@ -27,7 +27,7 @@ from bot.server import built
 from bot.slack.serving import EVENTS_PATH, opened
 from tests.alerts import firing, layouts
 from tests.fakes.slack import FakeSlack, Message, View, scene
-from tests.fakes.writable_kube import writable
+from tests.fakes.writable_kube import WritableKube, writable
 from tests.fuzz.mutations import mutated, torn
 
 SEED: Final = "seed-efa-8-on-g6e-8xlarge"
@@ -40,9 +40,10 @@ Template = tuple[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bot:
-    """An open door, and the Slack behind it."""
+    """An open door, and the Slack and the cluster behind it."""
 
     slack: FakeSlack
+    kube: WritableKube
     base: str
     templates: list[Template]
 
@@ -62,7 +63,7 @@ class Bot:
         return f"{self.base}{PATH}", _webhook(chance), headers
 
     def sweep(self) -> Iterator[str]:
-        """What the bot has said to Slack since the last time, as JSON; then Slack forgets it all."""
+        """What the bot has said to Slack since the last time, as JSON; then Slack and the cluster forget it all."""
         for call in self.slack.calls:
             if call.method.startswith(("chat.", "views.", "response_url", "files.")):
                 yield json.dumps(call.arguments, default=str)
@@ -73,6 +74,7 @@ class Bot:
         space = self.slack.workspace
         for kept in (space.messages, space.views, space.files, space._index, space._in_channel, space._in_thread):
             kept.clear()
+        self.kube.requests.clear()
 
 
 @asynccontextmanager
@@ -102,7 +104,7 @@ async def whole_bot(folder: Path) -> AsyncIterator[Bot]:
         ):
             base = f"http://127.0.0.1:{door.port}"
             slack.post_to(f"{base}{EVENTS_PATH}")
-            yield Bot(slack=slack, base=base, templates=await _templates(slack))
+            yield Bot(slack=slack, kube=kube, base=base, templates=await _templates(slack))
 
 
 # -- real deliveries ---------------------------------------------------------------------------------------------------
