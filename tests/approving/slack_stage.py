@@ -103,6 +103,11 @@ class Stage:
         found = await self.slack.wait_for(lambda _: [m for m in self.messages() if words in m.text + str(m.blocks)], 30)
         return found[-1]
 
+    async def event(self) -> dict[str, Any]:
+        """The first Event that was written about a change; the message may say before it that it was applied."""
+        events = self.kube.events
+        return dict((await self.slack.wait_for(lambda _: events))[0])
+
     async def told(self, words: str, user: str = scene.ANNA) -> str:
         """What only this person was shown, with these words."""
         found = await self.slack.wait_for(

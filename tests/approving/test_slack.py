@@ -53,7 +53,8 @@ async def test_propose_approve_verify_undo(one_store: Store, tmp_path: Path) -> 
             "after 44",
         ):
             assert words in done.text, words
-        [event] = it.kube.events
+        event = await it.event()
+        assert it.kube.events == [event]
         assert event["involvedObject"]["name"] == POOL
         assert scene.ANNA in event["message"]
 

@@ -82,7 +82,7 @@ async def test_a_job_is_deleted_and_made_anew_after_two_approvals_and_put_back(
         assert len(it.kube.deleted) == 1
         one = await the_proposal(it)
         assert made["metadata"]["annotations"][MARK] == one.id
-        assert it.kube.events[0]["involvedObject"]["uid"] == made["metadata"]["uid"]
+        assert (await it.event())["involvedObject"]["uid"] == made["metadata"]["uid"]
         it.kube.find("Job", JOB)["status"] = {"active": 2}
         await it.slack.click("undo", applied, user=scene.ANNA)
         await it.slack.click("approve", await it.message_with("Approve a second time"), user=scene.ANNA)
