@@ -6,10 +6,11 @@ T = TypeVar("T")
 
 
 def well_formed(value: T) -> T:
-    """The JSON with U+FFFD for every half of a character: JSON can spell one ("\\ud800"), no database or URL takes it."""
+    """The JSON with U+FFFD for what it can spell and no database takes: halves of characters ("\\ud800") and NUL."""
     changed: Any = value
     if isinstance(value, str):
-        changed = value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        whole = value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        changed = whole.replace("\0", "\ufffd")
     elif isinstance(value, dict):
         changed = {well_formed(key): well_formed(inner) for key, inner in value.items()}
     elif isinstance(value, list):
