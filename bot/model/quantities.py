@@ -28,11 +28,11 @@ BINARY_SUFFIXES: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei"
 SUFFIX_OF_EXPONENT: Final = {exponent: suffix for suffix, exponent in DECIMAL_SUFFIXES.items()}
 SUFFIX_OF_POWER: Final = {power: suffix for suffix, power in BINARY_SUFFIXES.items()}
 _QUANTITY: Final = re.compile(
-    r"([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]{1,3}))?", re.ASCII
+    r"([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?[0-9]{1,4}))?", re.ASCII
 )
-# Longer numbers are not quantities anybody meant; the bound keeps a hostile manifest from costing time. Every sum of
-# quantities that are within it can be written and read again: 1e999 is the largest number that fits the pattern.
+# Longer and larger numbers are not quantities anybody meant; the bounds keep a hostile manifest from costing time.
 _LONGEST: Final = 1100
+_MOST: Final = 10**2000 * NANO
 _SHOWN: Final = 64
 _MOST_BINARY: Final = (2**63 - 1) * NANO
 _MOST_DIGITS: Final = 18
@@ -84,6 +84,8 @@ class Quantity:
         nano = -(-exact.numerator // exact.denominator)
         if form is Format.BINARY_SI:
             nano = min(nano, _MOST_BINARY)
+        if nano > _MOST:
+            raise QuantityError(text)
         if form is Format.BINARY_SI or not _kept(digits, int(exponent or 0)):
             form = _as_stored(nano, form)
         return cls(-nano if sign == "-" else nano, form)
