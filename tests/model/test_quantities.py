@@ -76,7 +76,9 @@ def test_a_sum_is_printed_as_its_first_amount_was_kept(first: str, printed: str)
     assert str(total(({"cpu": Quantity.parse(first)}, {"cpu": Quantity.parse("350m")}))["cpu"]) == printed
 
 
-@pytest.mark.parametrize("text", ["", "1e9999", "1e10000", "1GiB", "one", "1 Gi", "--1", "1.2.3", "9" * 1200, "NaN", "0x10"])
+@pytest.mark.parametrize(
+    "text", ["", "1e9999", "1e10000", "1GiB", "one", "1 Gi", "--1", "1.2.3", "9" * 1200, "NaN", "0x10"]
+)
 def test_what_is_no_quantity_is_refused(text: str) -> None:
     with pytest.raises(QuantityError):
         Quantity.parse(text)
