@@ -41,11 +41,9 @@ class Store:
     """
 
     def __init__(self, engine: AnyEngine) -> None:
-        self._engine = engine
-        self._readers, self._writer = (
-            ThreadPoolExecutor(_READERS, "store-reader"),
-            ThreadPoolExecutor(1, "store-writer"),
-        )
+        self._engine, self._writing = engine, engine.execution_options(writing=True)
+        self._readers = ThreadPoolExecutor(_READERS, "store-reader")
+        self._writer = ThreadPoolExecutor(1, "store-writer")
         self._line = asyncio.Lock()
 
     @property
@@ -68,12 +66,11 @@ class Store:
         On SQLite it holds the file's one write lock from its beginning, so that what it reads stays true until it ends.
         """
         with _spoken():
-            engine = self._engine.execution_options(writing=True)
-            if isinstance(engine, AsyncEngine):
-                async with engine.begin() as connection:
+            if isinstance(self._writing, AsyncEngine):
+                async with self._writing.begin() as connection:
                     return await connection.run_sync(work)
             async with nullcontext() if promptly else self._line:
-                return await self._errand(self._writer, engine.begin, work)
+                return await self._errand(self._writer, self._writing.begin, work)
 
     async def _errand(
         self,

@@ -128,7 +128,7 @@ async def put(store: Store, item: str, channel: str, body: Mapping[str, Any], no
 
 async def put_many(store: Store, channel: str, items: Mapping[str, Mapping[str, Any]], now: datetime) -> int:
     """Keeps many alerts at once, all or none; how many were new."""
-    new = await _put(store, channel, items, now)
+    new = await _put(store, channel, items, now) if items else ()
     for item in new:
         count("alerts", sender=items[item]["alert"]["sender"])
     return len(new)
@@ -141,8 +141,6 @@ def _put(
     """Those that are new."""
     as_yet = {"channel": channel, "received_at": now, "taken_until": now, "attempts": 0, "done": False}
     rows = [{"id": item, "body": json.dumps(body), **as_yet} for item, body in items.items()]
-    if not rows:
-        return ()
     insert = insert_into(connection, INBOX).on_conflict_do_nothing()
     return connection.execute(insert.returning(INBOX.c.id), rows).scalars().all()
 

@@ -114,11 +114,14 @@ KEPT_OFFERS: Final = timedelta(days=30)
 """Nobody proposes from an older answer: its button says so."""
 
 
-@writes
-def keep_offers(connection: sa.Connection, offers: Sequence[Offer], now: datetime) -> None:
+async def keep_offers(store: Store, offers: Sequence[Offer], now: datetime) -> None:
     """Remembers what the buttons of an answer mean, and forgets what is older than KEPT_OFFERS."""
-    if not offers:
-        return
+    if offers:
+        await _keep_offers(store, offers, now)
+
+
+@writes
+def _keep_offers(connection: sa.Connection, offers: Sequence[Offer], now: datetime) -> None:
     rows = [{**msgspec.to_builtins(offer), "created_at": now} for offer in offers]
     connection.execute(sa.delete(OFFERS).where(OFFERS.c.created_at < now - KEPT_OFFERS))
     connection.execute(sa.insert(OFFERS), rows)

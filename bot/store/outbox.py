@@ -72,7 +72,7 @@ def not_sent(
     _turn(connection, incident.channel, next_at)
 
 
-def _turn(connection: Any, channel: str, next_at: datetime) -> None:  # noqa: ANN401
+def _turn(connection: sa.Connection, channel: str, next_at: datetime) -> None:
     connection.execute(sa.update(CHANNELS).where(CHANNELS.c.channel == channel).values(next_at=next_at))
 
 
