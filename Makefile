@@ -38,7 +38,7 @@ test-bed: setup ## the tests on the test bed, two of them side by side (`make na
 	@$(BIN)/python -m pytest tests/cluster -m cluster -n 2 -o cache_dir=.pytest_cache/bed
 
 native: setup ## builds the Go programs that tests compare with: the test bed and the oracle (needs Go; 15 minutes once)
-	@$(BIN)/python -m tests.cluster build
+	@$(BIN)/python -m tests.cluster.build
 	@$(BIN)/python -m tests.oracle build
 
 golden: setup ## writes the recorded cases' answers anew; read the difference before you commit it

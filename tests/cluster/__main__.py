@@ -1,4 +1,4 @@
-"""`python -m tests.cluster up|down|build`: the bed for work by hand (`make cluster`, `make cluster-down`)."""
+"""`python -m tests.cluster up|down`: the bed for work by hand (`make cluster`, `make cluster-down`)."""
 
 from __future__ import annotations
 
@@ -41,12 +41,6 @@ def down() -> int:
     return 0
 
 
-def build() -> int:
-    assets = ensure_assets()
-    print("\n".join(f"{name}: {path}" for name, path in assets.programs.items()))
-    return 0
-
-
 def _state(bed: Bed) -> dict[str, object]:
     return {
         "folder": str(bed.folder),
@@ -66,10 +60,10 @@ def _recorded() -> list[Running]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "build"))
+    parser.add_argument("command", choices=("up", "down"))
     command = parser.parse_args().command
     try:
-        return {"up": up, "down": down, "build": build}[command]()
+        return {"up": up, "down": down}[command]()
     except (BinariesMissingError, BedFailedError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -252,9 +252,9 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def main() -> int:
-    """Builds what is missing; 1 and the reason when it cannot be built."""
+    """Builds what is missing and prints where the programs are; 1 and the reason when they cannot be built."""
     try:
-        ensure_assets()
+        print("\n".join(f"{name}: {path}" for name, path in ensure_assets().programs.items()))
     except BinariesMissingError as reason:
         print(reason, file=sys.stderr)
         return 1
